@@ -1,0 +1,65 @@
+#include "gantry/base/sha256.hpp"
+
+#include <cstdlib>
+#include <vector>
+
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+
+#include "gantry/base/handle.hpp"
+
+namespace gantry {
+
+namespace {
+// An OpenSSL that can't hash or give random bytes leaves nothing sensible to do.
+void must(int ok) {
+  if (ok != 1) std::abort();
+}
+}  // namespace
+
+struct Sha256Stream::State {
+  Handle<EVP_MD_CTX, &EVP_MD_CTX_free> context{EVP_MD_CTX_new()};
+};
+
+Sha256Stream::Sha256Stream() : state_(std::make_unique<State>()) {
+  must(EVP_DigestInit_ex(state_->context.get(), EVP_sha256(), nullptr));
+}
+Sha256Stream::~Sha256Stream() = default;
+Sha256Stream::Sha256Stream(Sha256Stream&&) noexcept = default;
+Sha256Stream& Sha256Stream::operator=(Sha256Stream&&) noexcept = default;
+
+void Sha256Stream::update(std::span<const std::byte> bytes) {
+  must(EVP_DigestUpdate(state_->context.get(), bytes.data(), bytes.size()));
+}
+
+Sha256 Sha256Stream::finish() {
+  Sha256 digest{};
+  unsigned length = 0;
+  must(EVP_DigestFinal_ex(state_->context.get(), digest.data(), &length));
+  return digest;
+}
+
+Sha256 sha256(std::span<const std::byte> bytes) {
+  Sha256Stream stream;
+  stream.update(bytes);
+  return stream.finish();
+}
+
+std::string to_hex(std::span<const std::uint8_t> bytes) {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string text;
+  text.reserve(bytes.size() * 2);
+  for (const auto byte : bytes) {
+    text.push_back(kDigits[byte >> 4]);
+    text.push_back(kDigits[byte & 15]);
+  }
+  return text;
+}
+
+std::string random_hex(std::size_t count) {
+  std::vector<std::uint8_t> bytes(count);
+  must(RAND_bytes(bytes.data(), static_cast<int>(count)));
+  return to_hex(bytes);
+}
+
+}  // namespace gantry
