@@ -1,0 +1,44 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "gantry/http/message.hpp"
+
+namespace gantry::http {
+
+/// What a caller must be allowed to do. Every route declares one.
+enum class Permission { kPublic, kRead, kWrite, kDelete, kAdmin };
+
+using Handler = std::function<Task<Response>(Request&)>;
+
+/// One line of the one route table.
+struct Route {
+  Method method;
+  std::string pattern;  ///< "/dicom-web/studies/{study}/series/{series}"; a last "{name...}" takes the rest
+  Permission permission;
+  std::string summary;  ///< one sentence for documentation
+  Handler handler;
+};
+
+/// Finds the route of a request. GET routes answer HEAD, too. Immutable after construction; safe from all threads.
+class Router {
+ public:
+  explicit Router(std::vector<Route> routes);
+
+  struct Match {
+    const Route* route = nullptr;  ///< null: nothing here
+    PathParameters parameters;
+    std::vector<Method> allowed;  ///< what the path has, for 405 and OPTIONS; empty: 404
+  };
+  [[nodiscard]] Match match(Method method, std::string_view path) const;
+  [[nodiscard]] const std::vector<Route>& routes() const noexcept { return routes_; }
+
+ private:
+  struct Node;
+  std::vector<Route> routes_;
+  std::shared_ptr<const Node> root_;
+};
+
+}  // namespace gantry::http

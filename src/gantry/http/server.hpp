@@ -1,0 +1,89 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "gantry/base/result.hpp"
+#include "gantry/base/worker_pool.hpp"
+#include "gantry/http/router.hpp"
+
+namespace gantry::http {
+
+/// Limits of DESIGN §13; the defaults are its.
+struct ServerLimits {
+  std::size_t connections = 10'000;              ///< per node; at 90 % the one longest without a complete request is closed
+  std::size_t connections_per_address = 256;     ///< not for loopback and trusted proxies
+  std::size_t header_bytes = 32 * 1024;
+  std::size_t header_count = 100;
+  std::size_t line_bytes = 8 * 1024;             ///< request line, and each header line
+  std::size_t url_bytes = 8 * 1024;
+  std::chrono::seconds header_deadline{10};
+  std::chrono::seconds idle_keep_alive{60};
+  std::chrono::seconds write_stall{30};
+  std::uint64_t body_rate_bytes_per_s = 1024;    ///< measured over `body_rate_window`
+  std::chrono::seconds body_rate_window{10};
+  std::uint64_t body_bytes = 16ULL << 30;
+  std::chrono::seconds request_life{6 * 3600};
+};
+
+struct CorsSettings {
+  std::vector<std::string> allowed_origins{"*"};  ///< exact origins, or "*"
+  std::chrono::seconds max_age{600};
+};
+
+struct ServerSettings {
+  std::string listen = "127.0.0.1:8080";  ///< HOST:PORT, [IPV6]:PORT; port 0 takes a free one
+  std::size_t io_threads = 0;             ///< 0: one per core
+  ServerLimits limits;
+  CorsSettings cors;
+  std::string server_name = "Gantry";
+  std::vector<std::string> trusted_proxies;  ///< addresses that may set X-Forwarded-* (and have no per-address limit)
+};
+
+/// What happened to one request; called once per request on its io thread, after the last byte or the failure.
+struct AccessRecord {
+  std::string request_id, tenant, principal, remote_address, method, path;  ///< path without the query's values
+  int status = 0;
+  std::uint64_t bytes_in = 0, bytes_out = 0;
+  std::chrono::microseconds duration{0};
+  bool complete = false;     ///< the whole answer was handed to the socket
+  std::string error_detail;  ///< for the log only
+};
+
+struct ServerHooks {
+  /// Authentication and tenant: fills request.context, or gives the refusal. Runs after CORS preflights were answered.
+  std::function<Task<Result<void>>(Request&, Permission)> authorize;
+  std::function<void(const AccessRecord&)> log;
+};
+
+/// An HTTP/1.1 server: one io_context and one SO_REUSEPORT acceptor per core, coroutines per connection.
+class Server {
+ public:
+  /// `disk` runs producers and cold file reads. The router, hooks and pool outlive the server.
+  Server(ServerSettings settings, Router router, ServerHooks hooks, WorkerPool& disk);
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  /// Binds and begins to accept. kUnavailable when the address is taken.
+  Result<void> start();
+  /// The bound port, after start().
+  [[nodiscard]] std::uint16_t port() const;
+  /// Stops accepting, closes idle connections, lets running requests finish until `grace` passed, then cuts them.
+  /// Blocks; idempotent.
+  void stop(std::chrono::seconds grace);
+  struct Counters {
+    std::uint64_t connections_open = 0, connections_total = 0, requests_total = 0, bytes_in = 0, bytes_out = 0;
+  };
+  [[nodiscard]] Counters counters() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace gantry::http
