@@ -14,6 +14,7 @@
 #include <variant>
 #include <vector>
 
+#include "gantry/base/bytes.hpp"
 #include "gantry/base/context.hpp"
 #include "gantry/base/result.hpp"
 #include "gantry/base/task.hpp"
@@ -74,33 +75,18 @@ struct Request {
   [[nodiscard]] const std::string& parameter(std::string_view name) const;
 };
 
-/// A file kept open by whoever uses it.
-class OpenFile {
- public:
-  virtual ~OpenFile() = default;
-  [[nodiscard]] virtual int fd() const noexcept = 0;
-  [[nodiscard]] virtual std::uint64_t size() const noexcept = 0;
-};
-
-/// Bytes made on the way out (re-encoding, zip, long JSON). The edge calls `read` on the disk pool, never on an io
-/// thread, one call at a time; memory is that of one chunk.
-class Producer {
- public:
-  virtual ~Producer() = default;
-  /// Fills at most `into.size()` bytes; 0 is the end. An error after the head was sent closes the connection, so that
-  /// the client sees a cut answer, never a short one that looks whole.
-  virtual Result<std::size_t> read(std::span<std::byte> into) = 0;
-};
-
+/// A range of an open object; sent by sendfile when the file has a descriptor.
 struct FileRange {
   std::shared_ptr<const OpenFile> file;
   std::uint64_t offset = 0;
   std::uint64_t length = 0;
 };
 
-/// Produced bytes; `length` when it is known before (then the answer has a Content-Length).
+/// Bytes made on the way out: the edge calls `read` on the disk pool, never on an io thread. An error after the head was
+/// sent closes the connection, so that the client sees a cut answer, never a short one that looks whole. `length` when
+/// it is known before (then the answer has a Content-Length).
 struct Produced {
-  std::shared_ptr<Producer> producer;
+  std::shared_ptr<ByteStream> stream;
   std::optional<std::uint64_t> length;
 };
 

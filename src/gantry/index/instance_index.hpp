@@ -1,0 +1,98 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "gantry/base/context.hpp"
+#include "gantry/base/result.hpp"
+#include "gantry/index/records.hpp"
+#include "gantry/index/search_query.hpp"
+
+namespace gantry::index {
+
+/// What the archive remembers. Blocking; callable from any worker thread; honours ctx.deadline (kTimeout). Outcomes are
+/// three: found, not found, failed; a failure (kUnavailable, kTimeout, kInternal) is never turned into *not found*.
+/// Every call sees ctx.tenant's rows alone, unless it says "all tenants".
+class InstanceIndex {
+ public:
+  virtual ~InstanceIndex() = default;
+
+  // --- Storing (DESIGN §4) ---------------------------------------------------------------------------------------
+
+  /// Makes the instances visible in one transaction, durable on return, with their series, study, counts, totals,
+  /// version and change rows. One outcome per record, in order; a record that the database rejects is kRejected and
+  /// harms no other. Records of one batch may repeat a SOP UID: the first wins. At most 64 records.
+  virtual Result<std::vector<Committed>> commit(const RequestContext& ctx, std::span<const InstanceRecord> batch,
+                                                ConflictPolicy policy) = 0;
+
+  // --- Searching (DESIGN §5) -------------------------------------------------------------------------------------
+
+  /// Calls `visit` for each hit in the query's order until it gives false. One consistent state of the index.
+  virtual Result<void> search(const RequestContext& ctx, const SearchQuery& query,
+                              const std::function<bool(SearchRow&&)>& visit) = 0;
+  /// How many hits the query has without its limit and offset, counted to `most` (then `most` + 1).
+  virtual Result<std::uint64_t> count(const RequestContext& ctx, const SearchQuery& query, std::uint64_t most) = 0;
+  /// Counters kept in the commit; all zero for a tenant without data.
+  virtual Result<TenantTotals> totals(const RequestContext& ctx) = 0;
+
+  // --- Reading (DESIGN §6) ---------------------------------------------------------------------------------------
+
+  struct Located {
+    InstanceRow instance;  ///< with its location
+    std::uint64_t version = 0;
+  };
+  /// Where an instance is; nullopt when the tenant has no such instance in that study and series.
+  virtual Result<std::optional<Located>> locate(const RequestContext& ctx, const StudyUid& study, const SeriesUid& series,
+                                                const SopUid& sop) = 0;
+  /// The version of a study, or of one of its series; nullopt when there is none.
+  virtual Result<std::optional<std::uint64_t>> version_of(const RequestContext& ctx, const StudyUid& study,
+                                                          const std::optional<SeriesUid>& series) = 0;
+
+  // --- Deleting --------------------------------------------------------------------------------------------------
+
+  /// Removes the rows of an instance, a series or a study in one transaction, with counts, version and change row, and
+  /// puts the objects into the delete queue, due after `object_grace`. Says how many instances went; 0: not there.
+  virtual Result<std::uint64_t> remove(const RequestContext& ctx, const StudyUid& study, const std::optional<SeriesUid>& series,
+                                       const std::optional<SopUid>& sop, std::chrono::seconds object_grace) = 0;
+  /// Objects whose deletion is due, oldest first. All tenants.
+  virtual Result<std::vector<ObjectKey>> due_deletions(const RequestContext& ctx, std::size_t limit) = 0;
+  /// After the object is gone. All tenants.
+  virtual Result<void> deletion_done(const RequestContext& ctx, std::span<const ObjectKey> keys) = 0;
+  /// After a failed attempt: due again later. All tenants.
+  virtual Result<void> deletion_failed(const RequestContext& ctx, const ObjectKey& key, std::chrono::seconds retry_after) = 0;
+  /// Per key: does a row or the delete queue hold it? All tenants.
+  virtual Result<std::vector<bool>> are_held(const RequestContext& ctx, std::span<const ObjectKey> keys) = 0;
+  /// Calls `visit` for every object that an instance row holds, by key, until it gives false. All tenants.
+  virtual Result<void> visit_objects(const RequestContext& ctx, const std::function<bool(const HeldObject&)>& visit) = 0;
+  /// Counts kept in rows against counted rows: a sentence per difference (fsck). All tenants.
+  virtual Result<std::vector<std::string>> verify_counts(const RequestContext& ctx) = 0;
+
+  // --- The change feed and tenants ---------------------------------------------------------------------------------
+
+  /// Changes after `version`, ascending, at most `limit`.
+  virtual Result<std::vector<Change>> changes(const RequestContext& ctx, std::uint64_t after_version, std::size_t limit) = 0;
+  /// Makes sure that ctx.tenant exists; a new one is active and without quota.
+  virtual Result<void> ensure_tenant(const RequestContext& ctx) = 0;
+  /// Quotas in bytes and instances; 0 is none.
+  virtual Result<void> set_quota(const RequestContext& ctx, std::uint64_t bytes, std::uint64_t instances) = 0;
+
+  // --- The six calls of the reference design (DESIGN §3) -----------------------------------------------------------
+
+  virtual Result<void> save_state_info(const RequestContext& ctx, const StateRow& state) = 0;
+  virtual Result<void> save_state_list(const RequestContext& ctx, std::span<const StateRow> states) = 0;
+  virtual Result<void> save_json_list(const RequestContext& ctx, std::span<const JsonRow> jsons) = 0;
+  virtual Result<std::vector<StateRow>> get_state_metaes(const RequestContext& ctx, const StudyUid& study) = 0;
+  /// All tenants.
+  virtual Result<std::vector<StateRow>> get_json_metaes(const RequestContext& ctx, Timestamp end_time, std::size_t limit = 10) = 0;
+  virtual Result<std::optional<JsonRow>> get_json_meta(const RequestContext& ctx, const StudyUid& study,
+                                                       const SeriesUid& series) = 0;
+
+  /// Fails when the index can't answer now: for /readyz.
+  virtual Result<void> check(const RequestContext& ctx) = 0;
+};
+
+}  // namespace gantry::index

@@ -1,0 +1,143 @@
+#pragma once
+
+// Plain values that cross the index port.
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "gantry/base/ids.hpp"
+#include "gantry/base/sha256.hpp"
+#include "gantry/dicom/instance_indexer.hpp"
+
+namespace gantry::index {
+
+using Timestamp = std::chrono::sys_time<std::chrono::microseconds>;  ///< UTC, from the database's clock
+
+/// One instance to commit: its row, and what its series and study rows take from it.
+struct InstanceRecord {
+  StudyUid study;
+  SeriesUid series;
+  SopUid sop;
+  std::string sop_class;
+  std::string transfer_syntax;
+  dicom::QidoAttributes attributes;
+  ObjectKey object_key;
+  std::uint64_t size = 0;
+  Sha256 file_sha256{};
+  Sha256 dataset_sha256{};
+  std::string frame_index;      ///< dicom::encode_layout
+  std::string attributes_zstd;  ///< the instance's DICOM JSON without bulk data, zstd-compressed
+  std::chrono::steady_clock::time_point persist_began;  ///< a commit refuses one that is more than an hour old
+};
+
+enum class ConflictPolicy { kReject, kReplace, kIgnore };
+
+struct Committed {
+  enum class Outcome {
+    kStored,     ///< a new instance
+    kUnchanged,  ///< the same bytes were there (same transfer syntax, same dataset_sha256, same study and series)
+    kReplaced,   ///< other bytes were there and are queued for deletion (kReplace)
+    kIgnored,    ///< other bytes are there and stay (kIgnore)
+    kConflict,   ///< other bytes, or the same SOP UID in another study or series, are there and stay (kReject)
+    kNoQuota,    ///< the tenant's quota would be exceeded
+    kNoTenant,   ///< the tenant is not active
+    kTooLate,    ///< began to persist more than an hour ago
+    kRejected,   ///< the database refuses this row (`detail` says why)
+  };
+  Outcome outcome = Outcome::kStored;
+  std::uint64_t version = 0;  ///< the tenant's change number of this commit, when something changed
+  std::string detail;
+};
+
+struct StudyRow {
+  StudyUid study;
+  dicom::QidoAttributes attributes;     ///< patient and study fields
+  std::vector<std::string> modalities;  ///< distinct, ascending, without empty ones
+  std::uint64_t series_count = 0, instance_count = 0;
+  std::uint64_t version = 0;
+  Timestamp created, updated;
+};
+
+struct SeriesRow {
+  SeriesUid series;
+  dicom::QidoAttributes attributes;  ///< series fields
+  std::uint64_t instance_count = 0;
+  std::uint64_t version = 0;
+  Timestamp created, updated;
+};
+
+/// Where an instance's bytes are and how to cut them.
+struct Location {
+  ObjectKey object_key;
+  std::uint64_t size = 0;
+  Sha256 file_sha256{};
+  std::string frame_index;  ///< dicom::decode_layout
+};
+
+struct InstanceRow {
+  SopUid sop;
+  std::string sop_class;
+  std::string transfer_syntax;
+  dicom::QidoAttributes attributes;  ///< instance fields
+  std::uint64_t version = 0;
+  std::optional<Location> location;  ///< when the query asked for it
+};
+
+/// One hit: the parents are always there (relational queries return their attributes), lower levels as asked.
+struct SearchRow {
+  StudyRow study;
+  std::optional<SeriesRow> series;
+  std::optional<InstanceRow> instance;
+  /// zstd of the instance's JSON when asked for; at study and series level that of its first committed instance.
+  std::string attributes_zstd;
+};
+
+/// `dicom_state_meta`: a series row as the reference design has it (DESIGN §3), all 29 columns, and the version.
+struct StateRow {
+  std::string tenant_id, patient_id, study_uid, series_uid, study_uid_hash, series_uid_hash, study_date_origin,
+      patient_name, patient_sex, patient_birth_date, patient_birth_time, patient_age, patient_size, patient_weight,
+      study_date, study_time, accession_number, study_id, study_description, modality, series_number, series_date,
+      series_time, series_description, body_part_examined, protocol_name;
+  std::uint64_t series_related_instances = 0;
+  Timestamp created_time, updated_time;
+  std::uint64_t version = 0;
+};
+
+/// `dicom_json_meta`: the state of a series' generated JSON (DESIGN §3, §7).
+struct JsonRow {
+  std::string tenant_id, study_uid, series_uid, study_uid_hash, series_uid_hash, study_date_origin;
+  Timestamp created_time, flag_time;
+  int json_status = 0;
+  int retry_times = 0;
+  std::uint64_t version = 0;
+};
+
+struct TenantTotals {
+  std::uint64_t studies = 0, series = 0, instances = 0, bytes = 0, change_no = 0;
+};
+
+/// A change of the feed, in the order of `version`.
+struct Change {
+  std::uint64_t version = 0;
+  enum class Action { kStored, kReplaced, kDeleted } action = Action::kStored;
+  StudyUid study;
+  SeriesUid series;  ///< empty when a whole study was deleted
+  SopUid sop;        ///< empty when a whole series was deleted
+  Timestamp time;
+};
+
+/// An object that a row holds, for fsck.
+struct HeldObject {
+  TenantId tenant;
+  StudyUid study;
+  SeriesUid series;
+  SopUid sop;
+  ObjectKey object_key;
+  std::uint64_t size = 0;
+  Sha256 file_sha256{};
+};
+
+}  // namespace gantry::index
