@@ -1,0 +1,70 @@
+// Opens OHIF in Chromium on its own origin against a running Gantry: the study list, then a study, then its pixels.
+// Usage: node ohif.mjs GANTRY_DICOMWEB_URL STUDY_UID PATIENT_NAME SCREENSHOT_FOLDER
+// Prints one JSON line: what was seen. Any failed request to Gantry, or page error, is in it.
+import { createServer } from 'node:http';
+import { readFile } from 'node:fs/promises';
+import { extname, join, normalize } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright-core';
+
+const [dicomweb, study, patient, folder] = process.argv.slice(2);
+const dist = join(fileURLToPath(new URL('.', import.meta.url)), 'node_modules', 'ohif', '3.13.2', 'dist');
+const types = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.wasm': 'application/wasm', '.json': 'application/json', '.svg': 'image/svg+xml', '.png': 'image/png', '.woff2': 'font/woff2' };
+const config = `window.config = {
+  routerBasename: '/', showStudyList: true, extensions: [], modes: [], showWarningMessageForCrossOrigin: false, showCPUFallbackMessage: false,
+  defaultDataSourceName: 'gantry', useSharedArrayBuffer: 'AUTO', investigationalUseDialog: { option: 'never' },
+  dataSources: [{ namespace: '@ohif/extension-default.dataSourcesModule.dicomweb', sourceName: 'gantry', configuration: {
+    friendlyName: 'Gantry', name: 'gantry', qidoRoot: '${dicomweb}', wadoRoot: '${dicomweb}', wadoUriRoot: '${dicomweb}/wado',
+    qidoSupportsIncludeField: true, imageRendering: 'wadors', thumbnailRendering: 'wadors', enableStudyLazyLoad: true,
+    supportsFuzzyMatching: true, supportsWildcard: true, omitQuotationForMultipartRequest: true, singlepart: 'bulkdata,video',
+    bulkDataURI: { enabled: true, relativeResolution: 'studies' }, dicomUploadEnabled: true } }],
+};`;
+
+const site = createServer(async (request, response) => {
+  const path = normalize(decodeURIComponent(new URL(request.url, 'http://x').pathname));
+  if (path === '/app-config.js') return response.setHeader('Content-Type', 'text/javascript').end(config);
+  try {
+    const body = await readFile(join(dist, path === '/' || !extname(path) ? 'index.html' : path));
+    response.setHeader('Content-Type', types[extname(path)] ?? 'text/html').end(body);
+  } catch {
+    response.writeHead(404).end();
+  }
+});
+await new Promise(done => site.listen(0, '127.0.0.1', done));
+const origin = `http://127.0.0.1:${site.address().port}`;
+
+const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--use-gl=angle', '--use-angle=swiftshader', '--enable-unsafe-swiftshader'] });
+const page = await browser.newPage({ viewport: { width: 1400, height: 900 } });
+const seen = { failed: [], errors: [], frames: 0 };
+page.on('response', answer => {
+  if (!answer.url().startsWith(dicomweb)) return;
+  if (answer.status() >= 400) seen.failed.push(`${answer.status()} ${answer.url()}`);
+  if (answer.url().includes('/frames/') && answer.status() === 200) seen.frames += 1;
+});
+page.on('requestfailed', request => { if (request.url().startsWith(dicomweb) && !request.failure()?.errorText.includes('ABORTED')) seen.failed.push(`${request.failure()?.errorText} ${request.url()}`); });
+page.on('pageerror', error => seen.errors.push(String(error).slice(0, 300)));
+
+await page.goto(origin, { waitUntil: 'domcontentloaded' });
+await page.getByText(patient, { exact: false }).first().waitFor({ timeout: 120_000 });
+seen.list = await page.locator('body').innerText();
+await page.screenshot({ path: join(folder, 'ohif-list.png') });
+
+await page.goto(`${origin}/viewer?StudyInstanceUIDs=${study}`, { waitUntil: 'domcontentloaded' });
+// Drawn means: the viewport's canvas has more than one grey value.
+const drawn = await page.waitForFunction(() => {
+  const canvas = document.querySelector('.cornerstone-canvas');
+  if (!canvas || !canvas.width) return false;
+  const copy = document.createElement('canvas');
+  copy.width = canvas.width; copy.height = canvas.height;
+  const context = copy.getContext('2d');
+  context.drawImage(canvas, 0, 0);
+  const { data } = context.getImageData(0, 0, copy.width, copy.height);
+  const values = new Set();
+  for (let i = 0; i < data.length; i += 4 * 97) values.add(data[i]);
+  return values.size > 16 ? values.size : false;
+}, undefined, { timeout: 120_000 });
+seen.greys = await drawn.jsonValue();
+await page.screenshot({ path: join(folder, 'ohif-study.png') });
+await browser.close();
+site.close();
+console.log(JSON.stringify(seen));

@@ -1,0 +1,44 @@
+"""A viewer on it: OHIF as published, in headless Chromium, on an origin of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+
+import pydicom
+from conftest import corpus_folder, post_instance
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+
+def test_ohif_lists_opens_and_draws_a_study(make_server, tmp_path):
+    assert shutil.which("node") and shutil.which("chromium"), "scripts/test installs Node.js and Chromium"
+    assert (HERE / "node_modules" / "ohif").exists(), "scripts/test runs tests/e2e/install"
+    server = make_server()
+    # A real study with pixels: the largest one-study set of plain slices that this corpus has.
+    candidates: dict[str, list[bytes]] = {}
+    patients: dict[str, str] = {}
+    for path in sorted(corpus_folder().rglob("*.dcm")):
+        try:
+            data = pydicom.dcmread(path, stop_before_pixels=True)
+            if data.Modality in ("CT", "MR") and data.file_meta.TransferSyntaxUID in ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1"):
+                family = str(data.PatientName.family_name)
+                if family and "derived" not in str(path):
+                    candidates.setdefault(data.StudyInstanceUID, []).append(path.read_bytes())
+                    patients[data.StudyInstanceUID] = family
+        except Exception:  # the corpus has files that nobody can read; the server is not asked about those here
+            continue
+    study = max(candidates, key=lambda uid: (len(candidates[uid]), uid))
+    for data in candidates[study]:
+        assert post_instance(server, data).status_code in (200, 409)
+    shots = pathlib.Path(os.environ.get("GANTRY_SCREENSHOTS", tmp_path))
+    shots.mkdir(parents=True, exist_ok=True)
+    run = subprocess.run(["node", HERE / "ohif.mjs", server.dicomweb, study, patients[study], shots], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr[-3000:]
+    seen = json.loads(run.stdout.splitlines()[-1])
+    assert patients[study] in seen["list"]
+    assert seen["failed"] == [], seen["failed"]
+    assert seen["frames"] >= 1 and seen["greys"] > 16, seen
