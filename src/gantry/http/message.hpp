@@ -110,8 +110,11 @@ struct Response {
   BodyPlan body;
   /// True when `Range` may be applied by the edge: immutable bytes of known length and an ETag (RFC 9110 §14).
   bool ranges = false;
-  /// True when the edge may gzip the body for clients that take it (JSON, XML, text).
+  /// True when the edge may gzip the body for clients that take it (JSON, XML, text). The gzip form's ETag ends in
+  /// "-gzip". Not applied when the handler set a Content-Encoding itself.
   bool compressible = false;
+  /// For the access log only, never sent: what an operator must know about a failure.
+  std::string log_detail;
 };
 
 /// A response with `body` and its Content-Type.

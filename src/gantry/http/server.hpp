@@ -13,21 +13,21 @@
 
 namespace gantry::http {
 
-/// Limits of DESIGN §13; the defaults are its.
+/// Limits of DESIGN §13; the defaults are its. Times are in milliseconds, so that tests can be quick.
 struct ServerLimits {
   std::size_t connections = 10'000;              ///< per node; at 90 % the one longest without a complete request is closed
   std::size_t connections_per_address = 256;     ///< not for loopback and trusted proxies
   std::size_t header_bytes = 32 * 1024;
   std::size_t header_count = 100;
-  std::size_t line_bytes = 8 * 1024;             ///< request line, and each header line
+  std::size_t line_bytes = 8 * 1024;             ///< request line, and each header line but Authorization's (a token has 16 kB)
   std::size_t url_bytes = 8 * 1024;
-  std::chrono::seconds header_deadline{10};
-  std::chrono::seconds idle_keep_alive{60};
-  std::chrono::seconds write_stall{30};
+  std::chrono::milliseconds header_deadline{std::chrono::seconds(10)};
+  std::chrono::milliseconds idle_keep_alive{std::chrono::seconds(60)};
+  std::chrono::milliseconds write_stall{std::chrono::seconds(30)};
   std::uint64_t body_rate_bytes_per_s = 1024;    ///< measured over `body_rate_window`
-  std::chrono::seconds body_rate_window{10};
+  std::chrono::milliseconds body_rate_window{std::chrono::seconds(10)};
   std::uint64_t body_bytes = 16ULL << 30;
-  std::chrono::seconds request_life{6 * 3600};
+  std::chrono::milliseconds request_life{std::chrono::seconds(6 * 3600)};
 };
 
 struct CorsSettings {
@@ -41,7 +41,11 @@ struct ServerSettings {
   ServerLimits limits;
   CorsSettings cors;
   std::string server_name = "Gantry";
-  std::vector<std::string> trusted_proxies;  ///< addresses that may set X-Forwarded-* (and have no per-address limit)
+  std::vector<std::string> trusted_proxies;  ///< addresses that may set X-Forwarded-* (and have no per-address limit);
+                                             ///< the Forwarded and X-Forwarded-* fields of others are removed
+  /// Path of a Unix socket (mode 0600) that serves the same routes with remote_address "unix"; empty: none. A socket
+  /// that nobody listens on any more is replaced.
+  std::string unix_socket;
 };
 
 /// What happened to one request; called once per request on its io thread, after the last byte or the failure.
@@ -69,12 +73,13 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  /// Binds and begins to accept. kUnavailable when the address is taken.
+  /// Binds and begins to accept. Ignores SIGPIPE for the process: sendfile(2) has no other way not to raise it.
+  /// kInvalid when `listen` is no address, kUnavailable when the address is taken.
   Result<void> start();
   /// The bound port, after start().
   [[nodiscard]] std::uint16_t port() const;
-  /// Stops accepting, closes idle connections, lets running requests finish until `grace` passed, then cuts them.
-  /// Blocks; idempotent.
+  /// Stops accepting, closes idle connections, lets running requests finish until `grace` passed, then cuts their
+  /// connections and waits for the handlers to return (they honour context.deadline). Thread-safe; idempotent.
   void stop(std::chrono::seconds grace);
   struct Counters {
     std::uint64_t connections_open = 0, connections_total = 0, requests_total = 0, bytes_in = 0, bytes_out = 0;
