@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 
 const [dicomweb, study, patient, folder] = process.argv.slice(2);
-const dist = join(fileURLToPath(new URL('.', import.meta.url)), 'node_modules', 'ohif', '3.13.2', 'dist');
+const dist = join(fileURLToPath(new URL('.', import.meta.url)), '.cache', 'ohif-3.13.2', 'dist');
 const types = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.wasm': 'application/wasm', '.json': 'application/json', '.svg': 'image/svg+xml', '.png': 'image/png', '.woff2': 'font/woff2' };
 const config = `window.config = {
   routerBasename: '/', showStudyList: true, extensions: [], modes: [], showWarningMessageForCrossOrigin: false, showCPUFallbackMessage: false,
