@@ -1,0 +1,156 @@
+#include "gantry/dicomweb/stow/store_answer.hpp"
+
+#include <algorithm>
+
+#include "gantry/dicomweb/stow/reply_dataset.hpp"
+
+namespace gantry::dicomweb::stow {
+namespace {
+
+using archive::StoreOutcome;
+
+ReplyAttribute text_attribute(std::uint32_t tag, const char* vr, const char* keyword, const std::string& value) {
+  ReplyAttribute attribute{tag, vr, keyword, {}, {}, ""};
+  if (!value.empty()) attribute.values.push_back(value);
+  return attribute;
+}
+
+ReplyAttribute number_attribute(std::uint32_t tag, const char* keyword, std::uint16_t value) {
+  return {tag, "US", keyword, {std::to_string(value)}, {}, ""};
+}
+
+ReplyAttribute plain_words(std::string words) { return {0x00091001, "UT", "", {std::move(words)}, {}, "GANTRY STORE"}; }
+
+std::string study_url(std::string_view root, const StudyUid& study) {
+  return std::string(root) + "/studies/" + study.str();
+}
+
+std::string joined(const std::vector<std::string>& sentences) {
+  std::string out;
+  for (const auto& sentence : sentences) {
+    if (!out.empty()) out += "; ";
+    out += sentence;
+  }
+  return out;
+}
+
+ReplyDataset stored_item(const StoreOutcome& outcome, std::string_view root) {
+  ReplyDataset item{
+      text_attribute(0x00081150, "UI", "ReferencedSOPClassUID", outcome.sop_class),
+      text_attribute(0x00081155, "UI", "ReferencedSOPInstanceUID", outcome.sop.str()),
+      text_attribute(0x00081190, "UR", "RetrieveURL",
+                     study_url(root, outcome.study) + "/series/" + outcome.series.str() + "/instances/" + outcome.sop.str()),
+  };
+  if (outcome.status == StoreOutcome::Status::kIgnored) {
+    item.push_back(number_attribute(0x00081196, "WarningReason", outcome.failure_reason));
+  }
+  // Flaws that the file came with are told, but they are no warning: nothing was changed, and nothing is to be done.
+  std::vector<std::string> notes = outcome.warnings;
+  if (!outcome.detail.empty()) notes.insert(notes.begin(), outcome.detail);
+  if (!notes.empty()) item.push_back(plain_words(joined(notes)));
+  return item;
+}
+
+ReplyDataset failed_item(const StoreOutcome& outcome) {
+  return {
+      text_attribute(0x00081150, "UI", "ReferencedSOPClassUID", outcome.sop_class),
+      text_attribute(0x00081155, "UI", "ReferencedSOPInstanceUID", outcome.sop.str()),
+      number_attribute(0x00081197, "FailureReason", outcome.failure_reason),
+      plain_words(outcome.detail.empty() ? "no reason is known" : outcome.detail),
+  };
+}
+
+int status_of(const StoreReport& report) {
+  if (report.broken) return report.broken->status;
+  const auto& outcomes = report.outcomes;
+  const auto failed = std::count_if(outcomes.begin(), outcomes.end(), [](const auto& one) { return !one.stored(); });
+  if (failed == 0) {
+    const bool warned = std::any_of(outcomes.begin(), outcomes.end(),
+                                    [](const auto& one) { return one.status == StoreOutcome::Status::kIgnored; });
+    return warned ? 202 : 200;
+  }
+  if (static_cast<std::size_t>(failed) < outcomes.size()) return 202;
+  return std::all_of(outcomes.begin(), outcomes.end(), [](const auto& one) { return one.try_later; }) ? 503 : 409;
+}
+
+/// The study-level RetrieveURL: the study of the URL, or the only one that was stored into; else it has no value.
+std::string common_study_url(const StoreReport& report, std::string_view root, const std::optional<StudyUid>& study) {
+  const StudyUid* common = nullptr;
+  for (const auto& outcome : report.outcomes) {
+    if (!outcome.stored()) continue;
+    if (common && *common != outcome.study) return "";
+    common = &outcome.study;
+  }
+  if (common == nullptr) return "";
+  return study_url(root, study ? *study : *common);
+}
+
+/// A quoted string of printable ASCII (RFC 9110 §5.6.4), short enough for every client's header limit.
+std::string quoted(std::string_view text) {
+  constexpr std::size_t kMost = 500;
+  std::string out = "\"";
+  for (const char c : text.substr(0, kMost)) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c >= 0x20 && c < 0x7f ? c : '?';
+  }
+  return out + '"';
+}
+
+std::string warning_words(const StoreReport& report) {
+  std::size_t failed = 0;
+  const StoreOutcome* first = nullptr;
+  for (const auto& outcome : report.outcomes) {
+    if (outcome.stored()) continue;
+    ++failed;
+    if (first == nullptr) first = &outcome;
+  }
+  std::string words = report.broken ? report.broken->detail : "";
+  if (first != nullptr) {
+    if (!words.empty()) words += "; ";
+    words += std::to_string(failed) + " of " + std::to_string(report.outcomes.size()) +
+             (failed == 1 ? " instances was not stored: " : " instances were not stored, the first because: ") + first->detail;
+  }
+  return words;
+}
+
+}  // namespace
+
+http::Response store_answer(const StoreReport& report, AnswerFormat format, std::string_view service_root,
+                            const std::optional<StudyUid>& study) {
+  if (report.outcomes.empty()) {
+    if (report.broken) return http::problem(report.broken->status, report.broken->detail);
+    return http::problem(400, "the request holds no instance");
+  }
+  ReplyAttribute referenced{0x00081199, "SQ", "ReferencedSOPSequence", {}, {}, ""};
+  ReplyAttribute failed{0x00081198, "SQ", "FailedSOPSequence", {}, {}, ""};
+  ReplyAttribute others{0x0008119A, "SQ", "OtherFailuresSequence", {}, {}, ""};
+  for (const auto& outcome : report.outcomes) {
+    if (outcome.stored()) {
+      referenced.items.push_back(stored_item(outcome, service_root));
+      continue;
+    }
+    failed.items.push_back(failed_item(outcome));
+    if (outcome.sop.empty()) {
+      others.items.push_back({number_attribute(0x00081197, "FailureReason", outcome.failure_reason),
+                              plain_words(outcome.detail.empty() ? "no reason is known" : outcome.detail)});
+    }
+  }
+  ReplyDataset dataset{text_attribute(0x00081190, "UR", "RetrieveURL", common_study_url(report, service_root, study))};
+  for (auto* sequence : {&failed, &referenced, &others}) {
+    if (!sequence->items.empty()) dataset.push_back(std::move(*sequence));
+  }
+  if (report.broken) dataset.push_back(plain_words(report.broken->detail));
+
+  const int status = status_of(report);
+  auto response = format == AnswerFormat::kXml
+                      ? http::respond(status, "application/dicom+xml", to_native_xml(dataset))
+                      : http::respond(status, "application/dicom+json", to_dicom_json(dataset));
+  response.compressible = true;
+  if (status == 503) response.headers.set("Retry-After", "5");
+  if (const std::string words = warning_words(report); !words.empty()) {
+    response.headers.add("Warning", "299 Gantry " + quoted(words));
+  }
+  return response;
+}
+
+}  // namespace gantry::dicomweb::stow
