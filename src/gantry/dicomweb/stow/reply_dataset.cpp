@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <string_view>
+#include <utility>
 
 namespace gantry::dicomweb::stow {
 namespace {
@@ -60,12 +61,13 @@ void append_json(std::string& out, const ReplyAttribute& attribute) {
 void append_json(std::string& out, const ReplyDataset& dataset) {
   out += '{';
   bool first = true;
+  std::uint32_t last_creator = 0;
   for (const auto& attribute : dataset) {
     if (!first) out += ',';
     first = false;
-    if (!attribute.private_creator.empty()) {
-      // (gggg,00bb) names who owns the block bb of (gggg,bbxx) (PS3.5 §7.8.1).
-      const std::uint32_t creator = (attribute.tag & 0xFFFF0000U) | ((attribute.tag >> 8) & 0xFFU);
+    // (gggg,00bb) names who owns the block bb of (gggg,bbxx) (PS3.5 §7.8.1); once, before the first of the block.
+    const std::uint32_t creator = (attribute.tag & 0xFFFF0000U) | ((attribute.tag >> 8) & 0xFFU);
+    if (!attribute.private_creator.empty() && creator != std::exchange(last_creator, creator)) {
       append_json(out, ReplyAttribute{creator, "LO", "", {attribute.private_creator}, {}, ""});
       out += ',';
     }

@@ -19,7 +19,9 @@ ReplyAttribute number_attribute(std::uint32_t tag, const char* keyword, std::uin
   return {tag, "US", keyword, {std::to_string(value)}, {}, ""};
 }
 
-ReplyAttribute plain_words(std::string words) { return {0x00091001, "UT", "", {std::move(words)}, {}, "GANTRY STORE"}; }
+constexpr const char* kOwner = "GANTRY STORE";  ///< of our private attributes in the group 0009
+
+ReplyAttribute plain_words(std::string words) { return {0x00091001, "UT", "", {std::move(words)}, {}, kOwner}; }
 
 std::string study_url(std::string_view root, const StudyUid& study) {
   return std::string(root) + "/studies/" + study.str();
@@ -44,10 +46,15 @@ ReplyDataset stored_item(const StoreOutcome& outcome, std::string_view root) {
   if (outcome.status == StoreOutcome::Status::kIgnored) {
     item.push_back(number_attribute(0x00081196, "WarningReason", outcome.failure_reason));
   }
+  const char* became = "STORED";
+  if (outcome.status == StoreOutcome::Status::kUnchanged) became = "UNCHANGED";
+  if (outcome.status == StoreOutcome::Status::kReplaced) became = "REPLACED";
+  if (outcome.status == StoreOutcome::Status::kIgnored) became = "IGNORED";
   // Flaws that the file came with are told, but they are no warning: nothing was changed, and nothing is to be done.
   std::vector<std::string> notes = outcome.warnings;
   if (!outcome.detail.empty()) notes.insert(notes.begin(), outcome.detail);
   if (!notes.empty()) item.push_back(plain_words(joined(notes)));
+  item.push_back({0x00091002, "CS", "", {became}, {}, kOwner});
   return item;
 }
 

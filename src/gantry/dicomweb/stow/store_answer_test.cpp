@@ -147,6 +147,16 @@ TEST(StoreAnswer, WordsFromAFileNeverBreakJsonOrAHeader) {
   for (const char c : warning) EXPECT_TRUE(c >= 0x20 && c < 0x7f) << static_cast<int>(c);
 }
 
+TEST(StoreAnswer, TellsAnInstanceThatWasThereAlreadyFromANewOne) {
+  auto again = stored("1.4");
+  again.status = StoreOutcome::Status::kUnchanged;
+  again.detail = "the same bytes were there";
+  const std::string body = body_of(answer({again}));
+  EXPECT_THAT(body, HasSubstr(R"("00090010":{"vr":"LO","Value":["GANTRY STORE"]},"00091001":{"vr":"UT",)"));
+  EXPECT_THAT(body, HasSubstr(R"(,"00091002":{"vr":"CS","Value":["UNCHANGED"]}})"));
+  EXPECT_THAT(body_of(answer({stored("1.4")})), HasSubstr(R"(,"00091002":{"vr":"CS","Value":["STORED"]}})"));
+}
+
 TEST(StoreAnswer, WithoutAnyInstanceItIsABadRequest) { EXPECT_EQ(answer({}).status, 400); }
 
 }  // namespace
