@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "gantry/base/ids.hpp"
@@ -63,6 +64,12 @@ struct IndexedInstance {
   Sha256 dataset_sha256{};  ///< of the bytes after the File Meta group, as sent
   std::vector<std::string> warnings;  ///< damaged text, odd lengths …: kept, flagged (tags only, no patient text)
 };
+
+/// False for what is no composite instance and so can't be stored: DICOMDIR, worklist entries, query and print objects …
+/// True for every other class, unknown and private ones included, and for "".
+[[nodiscard]] bool storable_class(std::string_view sop_class) noexcept;
+/// The kUnsupported that says so.
+[[nodiscard]] Error refuse_class(std::string_view sop_class);
 
 /// Indexes a Part 10 file (PS3.10 §7) in one pass while it arrives, hashing on the way. Never trusts a length, never
 /// recurses, and holds a bounded amount whatever arrives. Not thread-safe; one per instance.

@@ -35,11 +35,6 @@ std::string_view trim_padding(std::string_view text) noexcept {
 
 Part10Reader::Part10Reader(Part10Handler& handler, const Part10Limits& limits) : handler_(handler), limits_(limits) {}
 
-std::optional<std::uint64_t> Part10Reader::dataset_offset() const noexcept {
-  if (state_ != State::kDataSet) return std::nullopt;
-  return meta_.dataset_offset;
-}
-
 Result<void> Part10Reader::feed(std::span<const std::byte> bytes) {
   const std::string_view piece(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   if (state_ == State::kDataSet) return feed_data_set(piece);
@@ -155,6 +150,7 @@ Result<void> Part10Reader::begin_data_set() {
 }
 
 Result<void> Part10Reader::feed_data_set(std::string_view piece) {
+  handler_.on_dataset_bytes(piece);
   if (!inflater_) return parser_->feed(piece);
   inflater_->offer(piece);
   for (;;) {

@@ -28,6 +28,8 @@ class Part10Handler : public DataSetHandler {
  public:
   /// Before the first element of the data set.
   virtual Result<void> on_file_meta(const FileMeta& meta) = 0;
+  /// The bytes after the File Meta group as they are in the file, before what they mean.
+  virtual void on_dataset_bytes(std::string_view bytes) = 0;
 };
 
 struct Part10Limits {
@@ -48,8 +50,6 @@ class Part10Reader {
   Result<void> feed(std::span<const std::byte> bytes);
   /// After the last byte.
   Result<void> finish();
-  /// Where the data set begins, once known.
-  [[nodiscard]] std::optional<std::uint64_t> dataset_offset() const noexcept;
 
  private:
   enum class State : std::uint8_t { kPreamble, kMeta, kMetaValue, kMetaSkip, kDataSet };
