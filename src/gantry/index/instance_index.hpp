@@ -77,16 +77,27 @@ class InstanceIndex {
   virtual Result<std::vector<Change>> changes(const RequestContext& ctx, std::uint64_t after_version, std::size_t limit) = 0;
   /// Makes sure that ctx.tenant exists; a new one is active and without quota.
   virtual Result<void> ensure_tenant(const RequestContext& ctx) = 0;
-  /// Quotas in bytes and instances; 0 is none.
+  /// Quotas in bytes and instances; 0 is none. kNotFound when the tenant does not exist.
   virtual Result<void> set_quota(const RequestContext& ctx, std::uint64_t bytes, std::uint64_t instances) = 0;
 
-  // --- The six calls of the reference design (DESIGN §3) -----------------------------------------------------------
+  /// Only an active tenant takes commits; reading and deleting stay possible. kNotFound when it does not exist.
+  virtual Result<void> set_tenant_state(const RequestContext& ctx, TenantState state) = 0;
 
+  // --- The six calls of the reference design (DESIGN §3) -----------------------------------------------------------
+  // A row's `tenant_id` is empty or ctx.tenant (kInvalid otherwise), and the tenant exists (kNotFound otherwise). The
+  // index gives a state row its version: saving one is a change of the series. Time stamps are kept as given; the epoch
+  // stands for now. A series without instances is no hit of any search and is in no count.
+
+  /// Upserts one series row; on conflict everything but `created_time` is replaced.
   virtual Result<void> save_state_info(const RequestContext& ctx, const StateRow& state) = 0;
+  /// The same for many, all or nothing.
   virtual Result<void> save_state_list(const RequestContext& ctx, std::span<const StateRow> states) = 0;
+  /// Upserts rows as given (`version` is that of the series row that was rendered), all or nothing.
   virtual Result<void> save_json_list(const RequestContext& ctx, std::span<const JsonRow> jsons) = 0;
+  /// All series rows of a study, ordered by series number, then UID; none is an empty list.
   virtual Result<std::vector<StateRow>> get_state_metaes(const RequestContext& ctx, const StudyUid& study) = 0;
-  /// All tenants.
+  /// Series rows whose JSON is due and that were quiet since before `end_time` (strictly), oldest `updated_time` first.
+  /// Due is: never generated, generated for an older version, pending (0) or failed and to be retried (2). All tenants.
   virtual Result<std::vector<StateRow>> get_json_metaes(const RequestContext& ctx, Timestamp end_time, std::size_t limit = 10) = 0;
   virtual Result<std::optional<JsonRow>> get_json_meta(const RequestContext& ctx, const StudyUid& study,
                                                        const SeriesUid& series) = 0;

@@ -91,7 +91,8 @@ struct SearchRow {
   StudyRow study;
   std::optional<SeriesRow> series;
   std::optional<InstanceRow> instance;
-  /// zstd of the instance's JSON when asked for; at study and series level that of its first committed instance.
+  /// zstd of the instance's JSON when asked for; at study and series level that of its first committed instance (when
+  /// that one was deleted: of the first that is left, in the default order).
   std::string attributes_zstd;
 };
 
@@ -114,6 +115,8 @@ struct JsonRow {
   int retry_times = 0;
   std::uint64_t version = 0;
 };
+
+enum class TenantState { kActive, kDisabled, kDeleting, kDeleted };
 
 struct TenantTotals {
   std::uint64_t studies = 0, series = 0, instances = 0, bytes = 0, change_no = 0;

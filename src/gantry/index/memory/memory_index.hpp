@@ -1,0 +1,97 @@
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "gantry/index/instance_index.hpp"
+
+namespace gantry::index {
+
+/// The index as plain maps behind one mutex: for unit tests, and the reference that other providers are compared with.
+/// Searches look at every row.
+class MemoryIndex final : public InstanceIndex {
+ public:
+  MemoryIndex() = default;
+
+  Result<std::vector<Committed>> commit(const RequestContext& ctx, std::span<const InstanceRecord> batch,
+                                        ConflictPolicy policy) override;
+  Result<void> search(const RequestContext& ctx, const SearchQuery& query,
+                      const std::function<bool(SearchRow&&)>& visit) override;
+  Result<std::uint64_t> count(const RequestContext& ctx, const SearchQuery& query, std::uint64_t most) override;
+  Result<TenantTotals> totals(const RequestContext& ctx) override;
+  Result<std::optional<Located>> locate(const RequestContext& ctx, const StudyUid& study, const SeriesUid& series,
+                                        const SopUid& sop) override;
+  Result<std::optional<std::uint64_t>> version_of(const RequestContext& ctx, const StudyUid& study,
+                                                  const std::optional<SeriesUid>& series) override;
+  Result<std::uint64_t> remove(const RequestContext& ctx, const StudyUid& study, const std::optional<SeriesUid>& series,
+                               const std::optional<SopUid>& sop, std::chrono::seconds object_grace) override;
+  Result<std::vector<ObjectKey>> due_deletions(const RequestContext& ctx, std::size_t limit) override;
+  Result<void> deletion_done(const RequestContext& ctx, std::span<const ObjectKey> keys) override;
+  Result<void> deletion_failed(const RequestContext& ctx, const ObjectKey& key, std::chrono::seconds retry_after) override;
+  Result<std::vector<bool>> are_held(const RequestContext& ctx, std::span<const ObjectKey> keys) override;
+  Result<void> visit_objects(const RequestContext& ctx, const std::function<bool(const HeldObject&)>& visit) override;
+  Result<std::vector<std::string>> verify_counts(const RequestContext& ctx) override;
+  Result<std::vector<Change>> changes(const RequestContext& ctx, std::uint64_t after_version, std::size_t limit) override;
+  Result<void> ensure_tenant(const RequestContext& ctx) override;
+  Result<void> set_quota(const RequestContext& ctx, std::uint64_t bytes, std::uint64_t instances) override;
+  Result<void> set_tenant_state(const RequestContext& ctx, TenantState state) override;
+  Result<void> save_state_info(const RequestContext& ctx, const StateRow& state) override;
+  Result<void> save_state_list(const RequestContext& ctx, std::span<const StateRow> states) override;
+  Result<void> save_json_list(const RequestContext& ctx, std::span<const JsonRow> jsons) override;
+  Result<std::vector<StateRow>> get_state_metaes(const RequestContext& ctx, const StudyUid& study) override;
+  Result<std::vector<StateRow>> get_json_metaes(const RequestContext& ctx, Timestamp end_time, std::size_t limit) override;
+  Result<std::optional<JsonRow>> get_json_meta(const RequestContext& ctx, const StudyUid& study,
+                                               const SeriesUid& series) override;
+  Result<void> check(const RequestContext& ctx) override;
+
+ private:
+  struct Instance {
+    InstanceRecord record;
+    std::uint64_t version = 0;
+  };
+  struct Series {
+    StateRow state;                    ///< patient, study and series columns
+    dicom::QidoAttributes attributes;  ///< series attributes without a column in `state`
+    std::map<std::string, Instance> instances;
+    std::string first_sop;
+  };
+  struct Study {
+    dicom::QidoAttributes attributes;
+    std::map<std::string, Series> series;
+    std::string first_series, first_sop;
+    std::uint64_t version = 0;
+    Timestamp created, updated;
+  };
+  struct Tenant {
+    TenantState state = TenantState::kActive;
+    std::uint64_t change_no = 0, bytes = 0, instances = 0, quota_bytes = 0, quota_instances = 0;
+    std::map<std::string, Study> studies;
+    std::map<std::string, std::pair<std::string, std::string>> places;  ///< SOP UID to study and series UID
+    std::map<std::pair<std::string, std::string>, JsonRow> jsons;
+    std::vector<Change> changes;
+  };
+  struct Queued {
+    Timestamp due;
+    unsigned attempts = 0;
+  };
+  struct Hit;
+
+  Committed commit_one(Tenant& tenant, const TenantId& tenant_id, const InstanceRecord& record, ConflictPolicy policy,
+                       std::set<std::string>& settled, Timestamp now);
+  void put(Tenant& tenant, const TenantId& tenant_id, const InstanceRecord& record, std::uint64_t version, Timestamp now);
+  /// Drops one instance row and the rows that become empty by it; queues its object.
+  void drop(Tenant& tenant, const std::string& sop, Timestamp due, std::uint64_t version, Timestamp now);
+  Result<Tenant*> writable_tenant(const RequestContext& ctx);
+  Result<std::vector<Hit>> hits(const RequestContext& ctx, const SearchQuery& query) const;
+  Result<std::vector<SearchRow>> rows(const RequestContext& ctx, const SearchQuery& query) const;
+
+  mutable std::mutex mutex_;
+  std::map<std::string, Tenant> tenants_;
+  std::map<std::string, std::string> objects_;  ///< object keys that rows hold, to their tenant
+  std::map<std::string, Queued> delete_queue_;
+};
+
+}  // namespace gantry::index

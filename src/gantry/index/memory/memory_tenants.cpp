@@ -1,0 +1,220 @@
+// Tenants, the change feed, versions and the six calls of the reference design, in memory.
+
+#include <algorithm>
+
+#include "gantry/index/memory/memory_index.hpp"
+#include "gantry/index/state_row.hpp"
+
+namespace gantry::index {
+namespace {
+
+Result<void> in_time(const RequestContext& ctx) {
+  if (Clock::now() >= ctx.deadline) return Error::timeout("the deadline passed");
+  return {};
+}
+
+template <class Row>
+Result<void> belongs(const RequestContext& ctx, const Row& row) {
+  if (!row.tenant_id.empty() && row.tenant_id != ctx.tenant.str()) return Error::invalid("the row names another tenant");
+  if (!is_valid_uid(row.study_uid) || !is_valid_uid(row.series_uid)) {
+    return Error::invalid("a UID of the row is not 1 to 64 digits and dots");
+  }
+  return {};
+}
+
+Timestamp or_now(Timestamp given, Timestamp now) { return given == Timestamp{} ? now : given; }
+
+}  // namespace
+
+Result<void> MemoryIndex::ensure_tenant(const RequestContext& ctx) {
+  if (!is_valid_tenant(ctx.tenant.view())) return Error::invalid("a tenant id is 1 to 64 of a-z, 0-9 and '-'");
+  const std::scoped_lock lock(mutex_);
+  GANTRY_TRY(in_time(ctx));
+  const auto [tenant, created] = tenants_.try_emplace(ctx.tenant.str());
+  if (tenant->second.state == TenantState::kDeleted) tenant->second.state = TenantState::kActive;
+  return {};
+}
+
+Result<MemoryIndex::Tenant*> MemoryIndex::writable_tenant(const RequestContext& ctx) {
+  GANTRY_TRY(in_time(ctx));
+  const auto tenant = tenants_.find(ctx.tenant.str());
+  if (tenant == tenants_.end()) return Error::not_found("there is no tenant of this name");
+  return &tenant->second;
+}
+
+Result<void> MemoryIndex::set_quota(const RequestContext& ctx, std::uint64_t bytes, std::uint64_t instances) {
+  const std::scoped_lock lock(mutex_);
+  GANTRY_LET(Tenant* const tenant, writable_tenant(ctx));
+  tenant->quota_bytes = bytes;
+  tenant->quota_instances = instances;
+  return {};
+}
+
+Result<void> MemoryIndex::set_tenant_state(const RequestContext& ctx, TenantState state) {
+  const std::scoped_lock lock(mutex_);
+  GANTRY_LET(Tenant* const tenant, writable_tenant(ctx));
+  tenant->state = state;
+  return {};
+}
+
+Result<TenantTotals> MemoryIndex::totals(const RequestContext& ctx) {
+  const std::scoped_lock lock(mutex_);
+  GANTRY_TRY(in_time(ctx));
+  TenantTotals totals;
+  const auto tenant = tenants_.find(ctx.tenant.str());
+  if (tenant == tenants_.end()) return totals;
+  totals.instances = tenant->second.instances;
+  totals.bytes = tenant->second.bytes;
+  totals.change_no = tenant->second.change_no;
+  for (const auto& [uid, study] : tenant->second.studies) {
+    const auto shown = static_cast<std::uint64_t>(std::count_if(
+        study.series.begin(), study.series.end(), [](const auto& series) { return !series.second.instances.empty(); }));
+    totals.series += shown;
+    if (shown > 0) ++totals.studies;
+  }
+  return totals;
+}
+
+Result<std::vector<Change>> MemoryIndex::changes(const RequestContext& ctx, std::uint64_t after_version,
+                                                 std::size_t limit) {
+  const std::scoped_lock lock(mutex_);
+  GANTRY_TRY(in_time(ctx));
+  std::vector<Change> found;
+  const auto tenant = tenants_.find(ctx.tenant.str());
+  if (tenant == tenants_.end()) return found;
+  for (const auto& change : tenant->second.changes) {
+    if (found.size() == limit) break;
+    if (change.version > after_version) found.push_back(change);
+  }
+  return found;
+}
+
+Result<std::optional<InstanceIndex::Located>> MemoryIndex::locate(const RequestContext& ctx, const StudyUid& study,
+                                                                  const SeriesUid& series, const SopUid& sop) {
+  const std::scoped_lock lock(mutex_);
+  GANTRY_TRY(in_time(ctx));
+  const auto tenant = tenants_.find(ctx.tenant.str());
+  if (tenant == tenants_.end()) return std::optional<Located>();
+  const auto place = tenant->second.places.find(sop.str());
+  if (place == tenant->second.places.end() || place->second != std::pair(study.str(), series.str())) {
+    return std::optional<Located>();
+  }
+  const Instance& instance = tenant->second.studies.at(study.str()).series.at(series.str()).instances.at(sop.str());
+  const InstanceRecord& record = instance.record;
+  Located located;
+  located.version = instance.version;
+  located.instance = {sop,
+                      record.sop_class,
+                      record.transfer_syntax,
+                      attributes_of(Level::kInstance, record.attributes),
+                      instance.version,
+                      Location{record.object_key, record.size, record.file_sha256, record.frame_index}};
+  return std::optional<Located>(std::move(located));
+}
+
+Result<std::optional<std::uint64_t>> MemoryIndex::version_of(const RequestContext& ctx, const StudyUid& study,
+                                                             const std::optional<SeriesUid>& series) {
+  const std::scoped_lock lock(mutex_);
+  GANTRY_TRY(in_time(ctx));
+  const auto tenant = tenants_.find(ctx.tenant.str());
+  if (tenant == tenants_.end()) return std::optional<std::uint64_t>();
+  const auto found = tenant->second.studies.find(study.str());
+  if (found == tenant->second.studies.end()) return std::optional<std::uint64_t>();
+  const auto shown = [](const auto& each) { return !each.second.instances.empty(); };
+  const auto& all = found->second.series;
+  if (series) {
+    const auto one = all.find(series->str());
+    if (one == all.end() || !shown(*one)) return std::optional<std::uint64_t>();
+    return std::optional<std::uint64_t>(one->second.state.version);
+  }
+  if (std::none_of(all.begin(), all.end(), shown)) return std::optional<std::uint64_t>();
+  return std::optional<std::uint64_t>(found->second.version);
+}
+
+Result<void> MemoryIndex::save_state_info(const RequestContext& ctx, const StateRow& state) {
+  return save_state_list(ctx, std::span(&state, 1));
+}
+
+Result<void> MemoryIndex::save_state_list(const RequestContext& ctx, std::span<const StateRow> states) {
+  if (states.empty()) return {};
+  const std::scoped_lock lock(mutex_);
+  GANTRY_LET(Tenant* const tenant, writable_tenant(ctx));
+  for (const StateRow& state : states) GANTRY_TRY(belongs(ctx, state));
+  const Timestamp now = timestamp_now();
+  for (const StateRow& state : states) {
+    Study& study = tenant->studies[state.study_uid];
+    const auto [at, created] = study.series.try_emplace(state.series_uid);
+    const Timestamp created_time = created ? or_now(state.created_time, now) : at->second.state.created_time;
+    at->second.state = state;
+    at->second.state.tenant_id = ctx.tenant.str();
+    at->second.state.created_time = created_time;
+    at->second.state.updated_time = or_now(state.updated_time, now);
+    at->second.state.version = ++tenant->change_no;
+    study.version = tenant->change_no;
+  }
+  return {};
+}
+
+Result<void> MemoryIndex::save_json_list(const RequestContext& ctx, std::span<const JsonRow> jsons) {
+  if (jsons.empty()) return {};
+  const std::scoped_lock lock(mutex_);
+  GANTRY_LET(Tenant* const tenant, writable_tenant(ctx));
+  for (const JsonRow& json : jsons) GANTRY_TRY(belongs(ctx, json));
+  const Timestamp now = timestamp_now();
+  for (const JsonRow& json : jsons) {
+    JsonRow& row = tenant->jsons[{json.study_uid, json.series_uid}];
+    row = json;
+    row.tenant_id = ctx.tenant.str();
+    row.created_time = or_now(json.created_time, now);
+    row.flag_time = or_now(json.flag_time, now);
+  }
+  return {};
+}
+
+Result<std::vector<StateRow>> MemoryIndex::get_state_metaes(const RequestContext& ctx, const StudyUid& study) {
+  const std::scoped_lock lock(mutex_);
+  GANTRY_TRY(in_time(ctx));
+  std::vector<StateRow> states;
+  const auto tenant = tenants_.find(ctx.tenant.str());
+  if (tenant == tenants_.end()) return states;
+  const auto found = tenant->second.studies.find(study.str());
+  if (found == tenant->second.studies.end()) return states;
+  for (const auto& [uid, series] : found->second.series) states.push_back(series.state);
+  std::stable_sort(states.begin(), states.end(), [](const StateRow& a, const StateRow& b) {
+    return number_key(a.series_number) < number_key(b.series_number);
+  });
+  return states;
+}
+
+Result<std::vector<StateRow>> MemoryIndex::get_json_metaes(const RequestContext& ctx, Timestamp end_time,
+                                                           std::size_t limit) {
+  const std::scoped_lock lock(mutex_);
+  GANTRY_TRY(in_time(ctx));
+  std::vector<StateRow> due;
+  for (const auto& [tenant_id, tenant] : tenants_) {
+    for (const auto& [study_uid, study] : tenant.studies) {
+      for (const auto& [series_uid, series] : study.series) {
+        const auto json = tenant.jsons.find({study_uid, series_uid});
+        const JsonRow* const row = json == tenant.jsons.end() ? nullptr : &json->second;
+        if (series.state.updated_time < end_time && is_json_due(series.state.version, row)) due.push_back(series.state);
+      }
+    }
+  }
+  std::stable_sort(due.begin(), due.end(),
+                   [](const StateRow& a, const StateRow& b) { return a.updated_time < b.updated_time; });
+  if (due.size() > limit) due.resize(limit);
+  return due;
+}
+
+Result<std::optional<JsonRow>> MemoryIndex::get_json_meta(const RequestContext& ctx, const StudyUid& study,
+                                                          const SeriesUid& series) {
+  const std::scoped_lock lock(mutex_);
+  GANTRY_TRY(in_time(ctx));
+  const auto tenant = tenants_.find(ctx.tenant.str());
+  if (tenant == tenants_.end()) return std::optional<JsonRow>();
+  const auto json = tenant->second.jsons.find({study.str(), series.str()});
+  if (json == tenant->second.jsons.end()) return std::optional<JsonRow>();
+  return std::optional<JsonRow>(json->second);
+}
+
+}  // namespace gantry::index

@@ -1,0 +1,88 @@
+#include "gantry/index/search_query.hpp"
+
+#include "gantry/index/fields.hpp"
+
+namespace gantry::index {
+namespace {
+
+constexpr std::size_t kPatternBytesMost = 1024;
+constexpr std::size_t kValuesMost = 10'000;
+constexpr std::size_t kMatchesMost = 256;
+
+std::string name_of(Field field) { return std::string(traits_of(field).column); }
+
+bool is_bound(FieldKind kind, const std::string& value) {
+  if (value.empty()) return true;
+  return kind == FieldKind::kDate ? !date_key(value).empty() : !time_key(value).empty();
+}
+
+Result<void> validate_match(const SearchQuery& query, const Match& match) {
+  const FieldTraits& field = traits_of(match.field);
+  if (field.level > query.level) return Error::invalid(name_of(match.field) + " belongs to a level below the search");
+  const auto values = match.values.size();
+  switch (match.kind) {
+    case Match::Kind::kAnyOf:
+      if (values == 0) return Error::invalid(name_of(match.field) + " needs a value");
+      if (values > kValuesMost) return Error::invalid(name_of(match.field) + " has too many values");
+      return {};
+    case Match::Kind::kWildcard:
+    case Match::Kind::kFolded:
+    case Match::Kind::kName:
+      if (values != 1) return Error::invalid(name_of(match.field) + " needs one pattern");
+      if (match.values[0].size() > kPatternBytesMost) return Error::invalid(name_of(match.field) + " is too long");
+      if (match.kind == Match::Kind::kName && field.kind != FieldKind::kName) {
+        return Error::invalid(name_of(match.field) + " is no person name");
+      }
+      if (match.kind == Match::Kind::kFolded && field.kind != FieldKind::kText &&
+          field.kind != FieldKind::kDescription && field.kind != FieldKind::kName) {
+        return Error::invalid(name_of(match.field) + " is no text");
+      }
+      return {};
+    case Match::Kind::kRange:
+      if (values != 2) return Error::invalid(name_of(match.field) + " needs two bounds");
+      if (field.kind != FieldKind::kDate && field.kind != FieldKind::kTime) {
+        return Error::invalid(name_of(match.field) + " is no date or time");
+      }
+      for (const auto& value : match.values) {
+        if (!is_bound(field.kind, value)) return Error::invalid(name_of(match.field) + " has a bound that is none");
+      }
+      return {};
+    case Match::Kind::kDateTimeRange: {
+      if (values != 4) return Error::invalid(name_of(match.field) + " needs two dates and two times");
+      const FieldTraits& time = traits_of(match.time_field);
+      if (field.kind != FieldKind::kDate || time.kind != FieldKind::kTime || time.level != field.level) {
+        return Error::invalid(name_of(match.field) + " and " + name_of(match.time_field) + " are no date and time");
+      }
+      for (std::size_t i = 0; i < 4; ++i) {
+        if (!is_bound(i % 2 == 0 ? FieldKind::kDate : FieldKind::kTime, match.values[i])) {
+          return Error::invalid(name_of(match.field) + " has a bound that is none");
+        }
+      }
+      if ((match.values[0].empty() && !match.values[1].empty()) ||
+          (match.values[2].empty() && !match.values[3].empty())) {
+        return Error::invalid(name_of(match.field) + " has a time without its date");
+      }
+      return {};
+    }
+    case Match::Kind::kEmpty: return {};
+  }
+  return Error::invalid("unknown kind of match");
+}
+
+}  // namespace
+
+Result<void> validate(const SearchQuery& query) {
+  if (query.matches.size() > kMatchesMost) return Error::invalid("too many conditions");
+  if (query.series && query.level == Level::kStudy) return Error::invalid("a search for studies within a series");
+  if (query.sop && query.level != Level::kInstance) return Error::invalid("a search above instances within an instance");
+  for (const Match& match : query.matches) GANTRY_TRY(validate_match(query, match));
+  for (const Order& order : query.order) {
+    if (level_of(order.field) > query.level) {
+      return Error::invalid(name_of(order.field) + " belongs to a level below the search");
+    }
+  }
+  if (query.order.size() > 16) return Error::invalid("too many sort keys");
+  return {};
+}
+
+}  // namespace gantry::index
