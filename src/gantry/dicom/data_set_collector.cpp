@@ -212,9 +212,9 @@ Result<void> DataSetCollector::note_uid(Tag tag, std::string_view uid) {
     if (!storable_class(sop_class_)) return refuse_class(sop_class_);
   } else if (sop_.empty()) {
     sop_ = SopUid(std::move(text));
+    // Seen often in files that were anonymised or edited: the data set is what counts (PS3.10 §7.1 wants them equal).
     if (!meta_.sop_instance.empty() && meta_.sop_instance != sop_.view()) {
-      return Error::invalid("the SOP Instance UID of the data set (0008,0018) is not that of the File Meta group "
-                            "(0002,0003)");
+      on_oddity("the File Meta group (0002,0003) names another SOP Instance UID than the data set (0008,0018)");
     }
   }
   return {};

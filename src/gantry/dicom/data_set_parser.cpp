@@ -232,8 +232,8 @@ Result<void> DataSetParser::begin_undefined(const ElementHead& head) {
 }
 
 Result<void> DataSetParser::begin_items(const ElementHead& head, bool implicit, bool big_endian) {
-  if (++depth_ > limits_.nesting) {
-    return Error::too_large("sequences nested deeper than " + std::to_string(limits_.nesting) + " at " +
+  if (++depth_ > limits_.nesting + 1) {
+    return Error::too_large("sequences nested more than " + std::to_string(limits_.nesting) + " times at " +
                             where(head.tag, head.offset));
   }
   const std::uint64_t end = head.length == kUndefinedLength ? kNoEnd : head.value_offset + head.length;

@@ -65,7 +65,7 @@ class DataSetHandler {
 };
 
 struct ParserLimits {
-  unsigned nesting = 64;
+  unsigned nesting = 64;               ///< how often a sequence may lie inside another
   std::uint64_t elements = 1'000'000;  ///< items and fragments count as elements
   std::size_t value_bytes = 1 << 20;
 };

@@ -11,6 +11,8 @@ namespace gantry::dicom {
 
 namespace {
 constexpr std::uint64_t kRatioFrom = 1 << 20;
+constexpr std::size_t kGzipTrailer = 8;  // CRC-32 and size, RFC 1952
+constexpr std::size_t kTailMax = kGzipTrailer + 2;
 }  // namespace
 
 struct Inflater::State {
@@ -26,6 +28,7 @@ struct Inflater::State {
   bool ready = false;
   bool ended = false;
   std::string_view input;
+  std::string tail;  // what lies behind the stream, at most kTailMax bytes of it
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
   std::array<char, 64 * 1024> output;
@@ -35,7 +38,6 @@ Inflater::Inflater(const Limits& limits) : state_(std::make_unique<State>(limits
 Inflater::~Inflater() = default;
 
 void Inflater::offer(std::string_view piece) noexcept { state_->input = piece; }
-bool Inflater::ended() const noexcept { return state_->ended; }
 
 Result<std::string_view> Inflater::next() {
   State& s = *state_;
@@ -69,12 +71,22 @@ Result<std::string_view> Inflater::next() {
     if (s.input.empty()) return std::string_view();
     if (used == 0 && !s.ended) return Error::internal("inflating makes no progress");
   }
-  // A deflate stream is padded to an even length with a zero byte.
-  if (s.input.find_first_not_of('\0') != std::string_view::npos) {
-    return Error::invalid("there are bytes behind the deflated data set");
-  }
+  s.tail.append(s.input.substr(0, std::min(s.input.size(), kTailMax - s.tail.size())));
   s.input = {};
   return std::string_view();
+}
+
+Result<void> Inflater::finish() const {
+  const State& s = *state_;
+  if (!s.ended) return Error::invalid("truncated: the deflated data set has no end");
+  // A zero byte makes the length even (PS3.5 A.5).
+  if (s.tail.find_first_not_of('\0') == std::string::npos && s.tail.size() < kTailMax) return {};
+  if (s.tail.size() == kGzipTrailer || s.tail.size() == kGzipTrailer + 1) {
+    std::uint32_t size = 0;
+    for (unsigned i = 0; i < 4; ++i) size |= std::uint32_t{static_cast<std::uint8_t>(s.tail[4 + i])} << (8 * i);
+    if (size == static_cast<std::uint32_t>(s.bytes_out)) return {};
+  }
+  return Error::invalid("there are bytes behind the deflated data set");
 }
 
 }  // namespace gantry::dicom

@@ -21,10 +21,11 @@ class Inflater {
   /// Offers the compressed bytes of `piece`. Then call next() until it gives nothing.
   void offer(std::string_view piece) noexcept;
   /// The next inflated bytes, valid until the next call; empty when more input is needed or the stream has ended.
-  /// kInvalid for a broken stream or bytes behind its end, kTooLarge for a limit.
+  /// kInvalid for a broken stream, kTooLarge for a limit.
   Result<std::string_view> next();
-  /// Whether the stream's end has been seen.
-  [[nodiscard]] bool ended() const noexcept;
+  /// After the last piece: kInvalid when the stream has no end, or something other than padding (or the trailer of
+  /// gzip, which some writers leave there) lies behind it.
+  [[nodiscard]] Result<void> finish() const;
 
  private:
   struct State;

@@ -167,7 +167,7 @@ Result<void> Part10Reader::finish() {
                           describe(tag_, cursor_.position()));
   }
   if (state_ == State::kMeta) GANTRY_TRY(begin_data_set());
-  if (inflater_ && !inflater_->ended()) return Error::invalid("truncated: the deflated data set has no end");
+  if (inflater_) GANTRY_TRY(inflater_->finish());
   return parser_->finish();
 }
 
