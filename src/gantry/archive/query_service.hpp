@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "gantry/archive/search_request.hpp"
+#include "gantry/base/context.hpp"
+#include "gantry/base/result.hpp"
+#include "gantry/index/instance_index.hpp"
+
+namespace gantry::archive {
+
+/// The hits of a search, one DICOM JSON object at a time. Blocking; one thread at a time; memory is that of one page.
+class SearchHits {
+ public:
+  virtual ~SearchHits() = default;
+  /// The next object; nullopt at the end.
+  virtual Result<std::optional<std::string>> next() = 0;
+  /// True when the rest is in memory already.
+  [[nodiscard]] virtual bool in_memory() const noexcept = 0;
+};
+
+struct SearchResult {
+  std::shared_ptr<SearchHits> hits;
+  std::optional<std::uint64_t> total;    ///< without offset and limit; nullopt: more than 10,000, not counted further
+  std::uint64_t remaining = 0;           ///< hits after these; at least that many when `total` is unknown
+  std::vector<std::string> warnings;     ///< for Warning 299, without the code and the service
+};
+
+/// Finds studies, series and instances for QIDO-RS and C-FIND alike (DESIGN §5). Knows no HTTP. Thread-safe; blocking.
+class QueryService {
+ public:
+  /// Filtered searches count their hits up to here.
+  static constexpr std::uint64_t kCountMost = 10'000;
+
+  /// `index` outlives the service.
+  explicit QueryService(index::InstanceIndex& index) : index_(index) {}
+
+  /// Reads the first page. kInvalid names the parameter that is wrong and what was expected; kUnavailable, kTimeout (a
+  /// statement gets at most 5 s).
+  Result<SearchResult> search(const RequestContext& ctx, const SearchRequest& request, const SearchLimits& limits = {});
+
+  /// The tenant's change number: an answer to the same search is the same as long as this is.
+  Result<std::uint64_t> state(const RequestContext& ctx);
+
+ private:
+  index::InstanceIndex& index_;
+};
+
+}  // namespace gantry::archive

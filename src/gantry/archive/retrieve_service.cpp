@@ -1,0 +1,170 @@
+#include "gantry/archive/retrieve_service.hpp"
+
+#include <utility>
+
+#include "gantry/archive/attributes_codec.hpp"
+#include "gantry/archive/row_cursor.hpp"
+
+namespace gantry::archive {
+namespace {
+
+Error no_instance() { return Error::not_found("there is no such instance"); }
+Error no_series_or_study(bool series) {
+  return Error::not_found(series ? "there is no such series" : "there is no such study");
+}
+
+using ListCursor = RowCursor<ListedInstance>;
+
+Result<std::optional<ListedInstance>> listed(index::SearchRow&& row) {
+  if (!row.series || !row.instance || !row.instance->location) {
+    return Error::internal("the index gave an instance without its location");
+  }
+  ListedInstance instance;
+  instance.series = std::move(row.series->series);
+  instance.sop = std::move(row.instance->sop);
+  instance.transfer_syntax = std::move(row.instance->transfer_syntax);
+  instance.object_key = std::move(row.instance->location->object_key);
+  instance.size = row.instance->location->size;
+  return std::optional(std::move(instance));
+}
+
+std::size_t size_of(const ListedInstance& instance) {
+  return instance.series.str().size() + instance.sop.str().size() + instance.object_key.str().size();
+}
+
+class MoreInstances final : public Puller<ListedInstance> {
+ public:
+  explicit MoreInstances(std::unique_ptr<ListCursor> cursor) : cursor_(std::move(cursor)) {}
+  Result<std::optional<ListedInstance>> next() override { return cursor_->next(); }
+
+ private:
+  std::unique_ptr<ListCursor> cursor_;
+};
+
+/// Keeps the compressed form; one instance's JSON is in memory at a time.
+class StoredJson final : public Puller<std::string> {
+ public:
+  StoredJson(index::InstanceIndex& index, const RequestContext& ctx, index::SearchQuery query)
+      : cursor_(
+            index, ctx, std::move(query),
+            [](index::SearchRow&& row) -> Result<std::optional<std::string>> {
+              return std::optional(std::move(row.attributes_zstd));
+            },
+            [](const std::string& compressed) { return compressed.size(); }, {}) {}
+
+  Result<void> begin() { return cursor_.begin(); }
+  [[nodiscard]] bool empty() const { return cursor_.page().empty(); }
+
+  Result<std::optional<std::string>> next() override {
+    GANTRY_LET(const auto compressed, cursor_.next());
+    if (!compressed) return std::optional<std::string>();
+    GANTRY_LET(auto json, decompress_attributes(*compressed));
+    return std::optional(std::move(json));
+  }
+
+ private:
+  RowCursor<std::string> cursor_;
+};
+
+index::SearchQuery instances_of(const StudyUid& study, const std::optional<SeriesUid>& series) {
+  index::SearchQuery query;
+  query.level = index::Level::kInstance;
+  query.study = study;
+  query.series = series;
+  return query;
+}
+
+}  // namespace
+
+RetrieveService::RetrieveService(index::InstanceIndex& index, storage::ObjectStore& objects, InstanceCacheLimits cache)
+    : index_(index), objects_(objects), cache_(cache) {}
+
+InstancePtr RetrieveService::cached(const RequestContext& ctx, const StudyUid& study, const SeriesUid& series,
+                                    const SopUid& sop) {
+  return cache_.find(ctx.tenant, study, series, sop);
+}
+
+Result<InstancePtr> RetrieveService::locate(const RequestContext& ctx, const StudyUid& study, const SeriesUid& series,
+                                            const SopUid& sop) {
+  if (auto found = cache_.find(ctx.tenant, study, series, sop)) return found;
+  // An object that is gone was replaced or deleted between the two reads: the index knows by now (DESIGN §4).
+  auto instance = locate_once(ctx, study, series, sop, cache_.epoch(ctx.tenant, study));
+  if (!instance && instance.error().kind() == ErrorKind::kNotFound) {
+    instance = locate_once(ctx, study, series, sop, cache_.epoch(ctx.tenant, study));
+  }
+  if (instance && *instance == nullptr) return no_instance();
+  return instance;
+}
+
+Result<InstancePtr> RetrieveService::locate_once(const RequestContext& ctx, const StudyUid& study, const SeriesUid& series,
+                                                 const SopUid& sop, std::uint64_t epoch) {
+  GANTRY_LET(auto located, index_.locate(ctx, study, series, sop));
+  if (!located || !located->instance.location) return InstancePtr();
+  auto& location = *located->instance.location;
+  auto instance = std::make_shared<LocatedInstance>();
+  GANTRY_LET(instance->layout, dicom::decode_layout(location.frame_index));
+  GANTRY_LET(instance->file, objects_.open(ctx, location.object_key));
+  instance->study = study;
+  instance->series = series;
+  instance->sop = sop;
+  instance->sop_class = std::move(located->instance.sop_class);
+  instance->transfer_syntax = std::move(located->instance.transfer_syntax);
+  instance->object_key = std::move(location.object_key);
+  instance->size = location.size;
+  if (instance->file->size() != instance->size) {
+    return Error::internal("object " + instance->object_key.str() + " has not the size that its row says");
+  }
+  cache_.put(ctx.tenant, instance, epoch);
+  return InstancePtr(std::move(instance));
+}
+
+Result<std::uint64_t> RetrieveService::version(const RequestContext& ctx, const StudyUid& study,
+                                               const std::optional<SeriesUid>& series) {
+  GANTRY_LET(const auto version, index_.version_of(ctx, study, series));
+  if (!version) return no_series_or_study(series.has_value());
+  return *version;
+}
+
+Result<InstanceList> RetrieveService::instances(const RequestContext& ctx, const StudyUid& study,
+                                                const std::optional<SeriesUid>& series) {
+  auto query = instances_of(study, series);
+  query.with_location = true;
+  auto cursor = std::make_unique<ListCursor>(index_, ctx, std::move(query), listed, size_of, ListCursor::Options{});
+  GANTRY_TRY(cursor->begin());
+  InstanceList list;
+  list.first.reserve(cursor->page().size());
+  while (!cursor->page().empty()) {
+    GANTRY_LET(auto instance, cursor->next());
+    list.first.push_back(*std::move(instance));
+  }
+  if (list.first.empty()) return no_series_or_study(series.has_value());
+  if (!cursor->exhausted()) list.more = std::make_shared<MoreInstances>(std::move(cursor));
+  return list;
+}
+
+Result<std::shared_ptr<const OpenFile>> RetrieveService::open(const RequestContext& ctx, const ListedInstance& instance) {
+  GANTRY_LET(auto file, objects_.open(ctx, instance.object_key));
+  if (file->size() != instance.size) {
+    return Error::internal("object " + instance.object_key.str() + " has not the size that its row says");
+  }
+  return file;
+}
+
+Result<std::shared_ptr<Puller<std::string>>> RetrieveService::metadata(const RequestContext& ctx, const StudyUid& study,
+                                                                       const std::optional<SeriesUid>& series,
+                                                                       const std::optional<SopUid>& sop) {
+  auto query = instances_of(study, series);
+  query.sop = sop;
+  query.with_attributes = true;
+  auto rows = std::make_shared<StoredJson>(index_, ctx, std::move(query));
+  GANTRY_TRY(rows->begin());
+  if (rows->empty()) return sop ? no_instance() : no_series_or_study(series.has_value());
+  return std::shared_ptr<Puller<std::string>>(std::move(rows));
+}
+
+void RetrieveService::committed(const RequestContext& ctx, const StudyUid& study, const SeriesUid& series,
+                                const SopUid& sop) {
+  cache_.forget(ctx.tenant, study, series, sop);
+}
+
+}  // namespace gantry::archive

@@ -1,0 +1,89 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "gantry/archive/instance_cache.hpp"
+#include "gantry/archive/store_service.hpp"
+#include "gantry/base/context.hpp"
+#include "gantry/base/result.hpp"
+#include "gantry/index/instance_index.hpp"
+#include "gantry/storage/object_store.hpp"
+
+namespace gantry::archive {
+
+/// An instance of a list: enough to send its bytes, nothing open yet.
+struct ListedInstance {
+  SeriesUid series;
+  SopUid sop;
+  std::string transfer_syntax;
+  ObjectKey object_key;
+  std::uint64_t size = 0;
+};
+
+/// Pulls values one at a time; blocking, one thread at a time, bounded memory.
+template <class T>
+class Puller {
+ public:
+  virtual ~Puller() = default;
+  /// nullopt at the end.
+  virtual Result<std::optional<T>> next() = 0;
+};
+
+/// The instances of a study or series in order.
+struct InstanceList {
+  /// Complete when `more` is null.
+  std::vector<ListedInstance> first;
+  std::shared_ptr<Puller<ListedInstance>> more;
+};
+
+/// Gives back what was stored (DESIGN §6): where an instance's bytes are, the instances of a study, their metadata. Knows
+/// no HTTP. Thread-safe. Blocking, but for cached().
+///
+/// The memory cache is confirmed by this process being the only writer (DESIGN §8): whoever commits or deletes tells
+/// committed() before answering.
+class RetrieveService final : public StoreService::Listener {
+ public:
+  /// Ports outlive the service.
+  RetrieveService(index::InstanceIndex& index, storage::ObjectStore& objects, InstanceCacheLimits cache = {});
+
+  /// An instance from memory; null when it is not there. Never blocks: for io threads.
+  [[nodiscard]] InstancePtr cached(const RequestContext& ctx, const StudyUid& study, const SeriesUid& series,
+                                   const SopUid& sop);
+  /// An instance from memory or the index, its object open. An object that is gone makes it read the index again, once.
+  /// kNotFound when there is none.
+  Result<InstancePtr> locate(const RequestContext& ctx, const StudyUid& study, const SeriesUid& series, const SopUid& sop);
+  /// The version of a study, or of one of its series. kNotFound when there is none.
+  Result<std::uint64_t> version(const RequestContext& ctx, const StudyUid& study, const std::optional<SeriesUid>& series);
+
+  /// The instances of a study or series in the index's order (series number, instance number). Nearly always complete
+  /// at once; a list longer than memory allows goes on in `more`, which fails with kUnavailable when the study changes.
+  /// kNotFound when there are none.
+  Result<InstanceList> instances(const RequestContext& ctx, const StudyUid& study, const std::optional<SeriesUid>& series);
+  /// Opens an instance of a list. kNotFound when it was replaced or deleted since: the list is to be read again.
+  Result<std::shared_ptr<const OpenFile>> open(const RequestContext& ctx, const ListedInstance& instance);
+
+  /// The stored DICOM JSON of each instance in order, rooted at /dicom-web (see replace_root). Reads the first page:
+  /// kNotFound when there is nothing.
+  Result<std::shared_ptr<Puller<std::string>>> metadata(const RequestContext& ctx, const StudyUid& study,
+                                                        const std::optional<SeriesUid>& series, const std::optional<SopUid>& sop);
+
+  void committed(const RequestContext& ctx, const StudyUid& study, const SeriesUid& series, const SopUid& sop) override;
+
+  [[nodiscard]] InstanceCache::Counters cache_counters() const { return cache_.counters(); }
+
+ private:
+  /// Null when the index has no such instance; kNotFound when it has one whose object is gone.
+  Result<InstancePtr> locate_once(const RequestContext& ctx, const StudyUid& study, const SeriesUid& series, const SopUid& sop,
+                                  std::uint64_t epoch);
+
+  index::InstanceIndex& index_;
+  storage::ObjectStore& objects_;
+  InstanceCache cache_;
+};
+
+}  // namespace gantry::archive
