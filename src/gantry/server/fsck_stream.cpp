@@ -1,0 +1,104 @@
+#include "gantry/server/fsck_stream.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+
+#include "gantry/server/json_text.hpp"
+
+namespace gantry::server {
+
+/// The store, until it is stopped: then objects can't be opened and lists end, so that a check runs dry.
+class FsckStream::StoppableStore final : public storage::ObjectStore {
+ public:
+  explicit StoppableStore(storage::ObjectStore& inner) : inner_(inner) {}
+  void stop() { stopped_ = true; }
+
+  Result<std::unique_ptr<storage::StagedObject>> stage(const RequestContext& ctx) override { return inner_.stage(ctx); }
+  Result<void> persist(const RequestContext& ctx, std::unique_ptr<storage::StagedObject> staged, const ObjectKey& key) override {
+    return inner_.persist(ctx, std::move(staged), key);
+  }
+  Result<std::shared_ptr<const OpenFile>> open(const RequestContext& ctx, const ObjectKey& key) override {
+    if (stopped_) return Error::unavailable("the check was stopped");
+    return inner_.open(ctx, key);
+  }
+  Result<void> remove(const RequestContext& ctx, const ObjectKey& key) override { return inner_.remove(ctx, key); }
+  Result<void> list(const RequestContext& ctx, const std::function<bool(const storage::ObjectInfo&)>& visit) override {
+    return inner_.list(ctx, [&](const storage::ObjectInfo& object) { return !stopped_ && visit(object); });
+  }
+  Result<void> sweep(const RequestContext& ctx, std::chrono::seconds age) override { return inner_.sweep(ctx, age); }
+  Result<void> check(const RequestContext& ctx) override { return inner_.check(ctx); }
+
+ private:
+  storage::ObjectStore& inner_;
+  std::atomic<bool> stopped_{false};
+};
+
+namespace {
+
+std::string counts(const archive::FsckReport& report) {
+  return "{\"rows\":" + std::to_string(report.rows) + ",\"objects\":" + std::to_string(report.objects) +
+         ",\"bytes\":" + std::to_string(report.bytes) + ",\"problems\":" + std::to_string(report.problems) + "}";
+}
+
+}  // namespace
+
+FsckStream::FsckStream(RequestContext ctx, index::InstanceIndex& index, storage::ObjectStore& objects,
+                       archive::FsckOptions options)
+    : ctx_(std::move(ctx)), index_(index), objects_(std::make_unique<StoppableStore>(objects)), options_(options),
+      thread_([this] { run(); }) {}
+
+FsckStream::~FsckStream() {
+  stop();
+  thread_.join();
+}
+
+void FsckStream::stop() {
+  objects_->stop();
+  {
+    const std::scoped_lock lock(mutex_);
+    stopped_ = true;
+  }
+  changed_.notify_all();
+}
+
+void FsckStream::run() {
+  const auto problem = [this](const archive::FsckProblem& found) {
+    say("{\"problem\":{\"kind\":" + json_string(found.kind) + ",\"object\":" + json_string(found.object) +
+        ",\"detail\":" + json_string(found.detail) + "}}\n");
+  };
+  const auto progress = [this](const archive::FsckReport& so_far) { say("{\"progress\":" + counts(so_far) + "}\n"); };
+  const auto report = archive::fsck(ctx_, index_, *objects_, options_, problem, progress);
+  std::string last = report ? "{\"report\":" + counts(*report) + "}\n" : "{\"error\":" + json_string(report.error().detail()) + "}\n";
+  const std::scoped_lock lock(mutex_);
+  if (stopped_) last = "{\"error\":\"the check was stopped\"}\n";  // what it found after that says nothing
+  lines_.push_back(std::move(last));
+  ended_ = true;
+  changed_.notify_all();
+}
+
+void FsckStream::say(std::string line) {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return stopped_ || lines_.size() < kLinesWaitingMost; });
+  if (stopped_) return;
+  lines_.push_back(std::move(line));
+  changed_.notify_all();
+}
+
+Result<std::size_t> FsckStream::read(std::span<std::byte> into) {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return ended_ || !lines_.empty(); });
+  if (lines_.empty()) return std::size_t{0};
+  const std::string& line = lines_.front();
+  const std::size_t count = std::min(into.size(), line.size() - offset_);
+  std::memcpy(into.data(), line.data() + offset_, count);
+  offset_ += count;
+  if (offset_ == line.size()) {
+    lines_.pop_front();
+    offset_ = 0;
+    changed_.notify_all();
+  }
+  return count;
+}
+
+}  // namespace gantry::server

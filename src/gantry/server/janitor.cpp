@@ -1,0 +1,83 @@
+#include "gantry/server/janitor.hpp"
+
+#include <algorithm>
+
+#include <pthread.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace gantry::server {
+namespace {
+
+constexpr int kNiceness = 10;
+constexpr std::chrono::seconds kStepLimit{600};  ///< a step that takes longer goes on in the next round
+
+RequestContext housekeeping() {
+  RequestContext ctx;
+  ctx.principal = "janitor";
+  ctx.deadline = Clock::now() + kStepLimit;
+  return ctx;
+}
+
+}  // namespace
+
+Janitor::Janitor(index::InstanceIndex& index, storage::ObjectStore& objects, JanitorSettings settings, Told told)
+    : index_(index), objects_(objects), settings_(settings), told_(std::move(told)), thread_([this] { run(); }) {
+  pthread_setname_np(thread_.native_handle(), "janitor");
+}
+
+Janitor::~Janitor() { stop(); }
+
+void Janitor::stop() {
+  {
+    const std::scoped_lock lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Janitor::run() {
+  setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), kNiceness);
+  auto next_unlink = Clock::now();
+  auto next_sweep = Clock::now() + std::min<std::chrono::seconds>(settings_.sweep_every, settings_.unlink_every);
+  std::unique_lock lock(mutex_);
+  while (!stopping_) {
+    const auto now = Clock::now();
+    if (now >= next_unlink || now >= next_sweep) {
+      lock.unlock();
+      if (now >= next_unlink) {
+        unlink();
+        next_unlink = Clock::now() + settings_.unlink_every;
+      }
+      if (now >= next_sweep) {
+        sweep();
+        next_sweep = Clock::now() + settings_.sweep_every;
+      }
+      lock.lock();
+      continue;
+    }
+    wake_.wait_until(lock, std::min(next_unlink, next_sweep), [this] { return stopping_; });
+  }
+}
+
+void Janitor::unlink() {
+  const auto done = archive::unlink_due(housekeeping(), index_, objects_);
+  if (!done) {
+    told_(true, "removing deleted objects: " + done.error().detail());
+  } else if (done->deleted > 0) {
+    told_(false, "removed " + std::to_string(done->deleted) + " deleted objects");
+  }
+}
+
+void Janitor::sweep() {
+  const auto done = archive::sweep_unheld(housekeeping(), index_, objects_, settings_.litter_age);
+  if (!done) {
+    told_(true, "sweeping litter: " + done.error().detail());
+  } else if (done->unheld > 0) {
+    told_(false, "swept " + std::to_string(done->unheld) + " objects that no row holds");
+  }
+}
+
+}  // namespace gantry::server
