@@ -23,6 +23,8 @@ namespace gantry::http {
 
 enum class Method { kGet, kHead, kPost, kPut, kDelete, kOptions, kOther };
 [[nodiscard]] std::string_view to_string(Method method) noexcept;
+/// "Not Found" for 404; "OK" or "Error" for a status that has no name here.
+[[nodiscard]] std::string_view reason_phrase(int status) noexcept;
 
 /// Header fields in order. Names compare without case (RFC 9110 §5.1).
 class Headers {
