@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cstring>
 #include <mutex>
+#include <utility>
 
 #include <curl/curl.h>
 
@@ -32,6 +33,7 @@ struct FileBody {
   UniqueFd file;
   std::uint64_t file_bytes = 0;
   std::uint64_t position = 0;
+  std::uint64_t moved_bytes = 0;  ///< of the file, the most so far: what is sent again after a rewind counts once
   bool shrunk = false;  ///< the file became shorter while it was sent
   const std::function<void(std::size_t)>* moved = nullptr;
 
@@ -59,7 +61,7 @@ std::size_t read_body(char* into, std::size_t size, std::size_t count, void* use
       return CURL_READFUNC_ABORT;
     }
     got = static_cast<std::size_t>(result);
-    (*body.moved)(got);
+    if (at + got > body.moved_bytes) (*body.moved)(at + got - std::exchange(body.moved_bytes, at + got));
   } else {
     got = from_text(body.tail, body.position - body.head.size() - body.file_bytes);
   }
