@@ -1,0 +1,140 @@
+#pragma once
+
+// What can be configured, and how: a flag beats the environment, which beats the file, which beats the default. Every
+// setting has three names by one rule: `url` in `[index]` is GANTRY_INDEX_URL and --index-url.
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "gantry/base/result.hpp"
+
+namespace gantry::config {
+
+/// All settings, as plain values that were checked. Defaults are those of DESIGN §11 and §13.
+struct Settings {
+  struct Data {
+    std::filesystem::path dir = "./gantry-data";  ///< lock, admin socket and, by default, index and objects
+  } data;
+
+  struct Http {
+    std::string listen = "127.0.0.1:8080";       ///< HOST:PORT, [IPV6]:PORT; port 0 takes a free one
+    std::string public_url;                      ///< "https://pacs.example/dicom-web" without a slash at its end; empty: none
+    std::vector<std::string> trusted_proxies;    ///< addresses whose X-Forwarded-* are believed
+    std::vector<std::string> cors_origins{"*"};  ///< exact origins, or "*"; empty: none
+    std::uint64_t io_threads = 0;                ///< 0: one per core
+    bool insecure_open = false;                  ///< serve beyond this machine although nobody has to say who they are
+    // The members of http::ServerLimits, by their names.
+    std::uint64_t connections = 10'000;
+    std::uint64_t connections_per_address = 256;
+    std::uint64_t header_bytes = 32 * 1024;
+    std::uint64_t header_count = 100;
+    std::uint64_t line_bytes = 8 * 1024;
+    std::uint64_t url_bytes = 8 * 1024;
+    std::chrono::milliseconds header_deadline{std::chrono::seconds(10)};
+    std::chrono::milliseconds idle_keep_alive{std::chrono::seconds(60)};
+    std::chrono::milliseconds write_stall{std::chrono::seconds(30)};
+    std::uint64_t body_rate_bytes_per_s = 1024;
+    std::chrono::milliseconds body_rate_window{std::chrono::seconds(10)};
+    std::uint64_t body_bytes = 16ULL << 30;
+    std::chrono::milliseconds request_life{std::chrono::hours(6)};
+  } http;
+
+  struct Dimse {
+    std::string listen = "127.0.0.1:11112";  ///< HOST:PORT
+    std::string aet = "GANTRY";              ///< AE title, 1 to 16 characters
+  } dimse;
+
+  struct Index {
+    std::string url;  ///< sqlite:PATH, postgresql://…, mysql://…, mongodb://…; load() fills in "sqlite:" in data.dir
+  } index;
+
+  struct Storage {
+    std::string url;  ///< file:PATH, s3://bucket/prefix?endpoint=…; load() fills in "file:" in data.dir
+  } storage;
+
+  struct Cache {
+    std::string url;  ///< redis://…, rediss://…, or empty: none
+  } cache;
+
+  struct Store {
+    std::string conflict = "reject";              ///< reject, replace, ignore: same SOP Instance UID, other bytes
+    bool unknown_transfer_syntaxes = false;       ///< keep instances whose transfer syntax is in no table
+    std::uint64_t instance_bytes = 4ULL << 30;    ///< most bytes of one instance
+    std::uint64_t memory_bytes = 0;               ///< node-wide budget of instances on their way in; 0: 25 % of RAM
+  } store;
+
+  struct Dicomweb {
+    bool strict_transfer_syntax = false;
+    bool sanitize_preamble = false;
+    bool empty_search_is_204 = false;
+    std::uint64_t limit_default = 100;
+    std::uint64_t limit_most = 1000;
+  } dicomweb;
+
+  struct Worker {
+    std::chrono::milliseconds quiet_period{std::chrono::seconds(10)};  ///< a series at rest for so long gets its JSON
+    std::chrono::milliseconds sweep_interval{std::chrono::hours(1)};
+    std::chrono::milliseconds sweep_age{std::chrono::hours(24)};
+  } worker;
+
+  struct Deletes {
+    std::chrono::milliseconds object_grace{std::chrono::minutes(10)};  ///< `[delete]`: from the row's end to the object's
+  } deletes;
+
+  struct Log {
+    std::string level = "info";   ///< debug, info, warn, error, off
+    std::string format = "auto";  ///< auto, json, text
+  } log;
+
+  /// Where each setting that is not a default came from: "http.listen" -> "gantry.toml, line 3". Written by load().
+  std::map<std::string, std::string> sources;
+  /// What load() wants an operator to read at start, e.g. a GANTRY_ variable that names no setting.
+  std::vector<std::string> warnings;
+};
+
+/// What is known of one setting without reading any: for the command line, the manual and messages.
+struct SettingInfo {
+  std::string section;       ///< "index"
+  std::string key;           ///< "url"
+  std::string environment;   ///< "GANTRY_INDEX_URL"
+  std::string flag;          ///< "--index-url"
+  std::string short_flag;    ///< "--listen" for http.listen, "--data" for data.dir; mostly empty
+  std::string type;          ///< what a value looks like: "HOST:PORT", "BYTES", "DURATION", "true|false", "reject|replace|ignore"
+  std::string default_text;  ///< as one would write it in the environment; empty: nothing
+  std::string help;          ///< one or two sentences
+  bool is_switch = false;    ///< true|false: as a flag without value it means true
+
+  [[nodiscard]] std::string name() const { return section + "." + key; }
+};
+
+/// Every setting, in the order of the manual. Lives as long as the process.
+[[nodiscard]] std::span<const SettingInfo> all_settings();
+
+using Environment = std::map<std::string, std::string>;
+/// This process's variables that begin with GANTRY_.
+[[nodiscard]] Environment process_environment();
+
+/// Flags by name, as typed: {"--index-url", "sqlite:x"}; a setting's two flags are one. A switch without value: "true".
+using Flags = std::map<std::string, std::string>;
+
+/// Reads and checks everything. kInvalid names every wrong setting on a line of its own: the file and its line, the variable
+/// or the flag, what was given (passwords redacted), what was expected, and the nearest name for an unknown one.
+/// kNotFound, kUnavailable or kInternal: the file can't be read. GANTRY_ variables that name no setting are an error when
+/// they begin with a section's name or nearly are a setting's; others (of scripts and tests) become a warning.
+[[nodiscard]] Result<Settings> load(const std::optional<std::filesystem::path>& file, const Environment& environment,
+                                    const Flags& flags);
+
+/// The effective settings as a file with the source of each value in a comment; passwords are redacted. Loads again.
+[[nodiscard]] std::string show(const Settings& settings);
+
+/// All settings as Markdown: name, default, meaning, flag and variable.
+[[nodiscard]] std::string settings_reference();
+
+}  // namespace gantry::config
