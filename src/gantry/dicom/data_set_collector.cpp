@@ -20,6 +20,7 @@ constexpr Tag kSeriesUid{0x0020, 0x000E};
 constexpr Tag kPixelRepresentation{0x0028, 0x0103};
 constexpr Tag kLutDescriptor{0x0028, 0x3002};
 constexpr Tag kLutData{0x0028, 0x3006};
+constexpr Tag kScheduledStepSequence{0x0040, 0x0100};
 constexpr Tag kWaveformData{0x5400, 0x1010};
 constexpr Tag kEncapsulatedDocument{0x0042, 0x0011};
 constexpr std::size_t kWarningsMax = 32;
@@ -318,6 +319,7 @@ Result<void> DataSetCollector::begin_sequence(const ElementHead& head) {
     ++ignored_depth_;
     return {};
   }
+  if (at_top() && head.tag == kScheduledStepSequence) worklist_ = true;
   sequences_.push_back(head.tag);
   json_.begin_sequence(head.tag);
   return json_.check();
@@ -394,7 +396,11 @@ Result<IndexedInstance> DataSetCollector::finish() {
   need(!sop_.empty(), "SOP Instance UID (0008,0018)");
   need(!study_.empty(), "Study Instance UID (0020,000D)");
   need(!series_.empty(), "Series Instance UID (0020,000E)");
-  if (!missing.empty()) return Error::invalid(missing);
+  if (!missing.empty()) {
+    // DCMTK keeps worklists as files without a SOP class.
+    if (worklist_ && sop_class_.empty()) missing += ": a modality worklist entry is not a composite instance";
+    return Error::invalid(missing);
+  }
 
   IndexedInstance instance;
   const std::string root = "/dicom-web/studies/" + study_.str() + "/series/" + series_.str() + "/instances/" +

@@ -76,6 +76,7 @@ class DataSetCollector final : public Part10Handler {
   PixelIndexer pixels_;
   std::vector<Scope> scopes_;
   std::vector<Tag> sequences_;
+  bool worklist_ = false;                     ///< has a Scheduled Procedure Step Sequence, as worklist entries do
   unsigned ignored_depth_ = 0;                ///< inside a sequence that is left out
   std::vector<std::string_view> values_;      ///< of the current element: UTF-8, trimmed
   std::vector<Utf8Text> converted_;           ///< what `values_` looks at when text had to be converted
