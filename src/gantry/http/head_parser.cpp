@@ -184,6 +184,7 @@ HeadScanner::Status HeadScanner::scan(std::string_view buffered) {
     if (newline == at_ || buffered[newline - 1] != '\r') return refuse(400, "a line ends without carriage return");
     const std::string_view line = buffered.substr(at_, newline - 1 - at_);
     at_ = newline + 1;
+    if (lines_ == 0 && line.size() > limits_.line_bytes) return refuse(414, "the request line is too long");
     if (at_ - begin_ > limits_.header_bytes) return refuse(431, "the header block is too long");
     if (line.empty()) {
       if (lines_ > 0) return Status::kComplete;
@@ -193,7 +194,6 @@ HeadScanner::Status HeadScanner::scan(std::string_view buffered) {
     }
     if (lines_ == 0) {
       if (!is_token_char(line.front())) return refuse(400, "this is no HTTP request");
-      if (line.size() > limits_.line_bytes) return refuse(414, "the request line is too long");
     } else {
       if (lines_ > limits_.header_count) return refuse(431, "too many header fields");
       if (line.size() > limits_.line_bytes && !same(line.substr(0, 14), "authorization:")) {

@@ -129,7 +129,7 @@ Sender::Next Sender::gather() {
       if (answer_.chunked) pending_.emplace_back("\r\n");
     }
     if (!feed_->ended) return Next::kLater;
-    held_.push_back(std::move(feed_));
+    if (feed_->size > 0) held_.push_back(std::move(feed_));
     feed_.reset();
     ++at_;
   }
