@@ -1,0 +1,152 @@
+// QIDO-RS (PS3.18 §10.6): six resources over one service.
+
+#include <array>
+#include <string>
+#include <utility>
+
+#include "gantry/archive/query_service.hpp"
+#include "gantry/dicomweb/native_model.hpp"
+#include "gantry/dicomweb/negotiation.hpp"
+#include "gantry/dicomweb/object_stream.hpp"
+#include "gantry/dicomweb/qido/search_parameters.hpp"
+#include "gantry/dicomweb/representation.hpp"
+#include "gantry/dicomweb/services.hpp"
+
+namespace gantry::dicomweb {
+namespace {
+
+using http::Request;
+using http::Response;
+using index::Level;
+
+constexpr std::string_view kXml = "application/dicom+xml";
+
+const std::array<Offer, 3>& offers() {
+  static const std::array<Offer, 3> list = {
+      Offer{.multipart = false, .media_type = "application/dicom+json", .transfer_syntax = {}},
+      Offer{.multipart = false, .media_type = "application/json", .transfer_syntax = {}},
+      Offer{.multipart = true, .media_type = std::string(kXml), .transfer_syntax = {}, .any_form = true},
+  };
+  return list;
+}
+
+/// Everything a worker needs to answer; owns its data.
+struct SearchJob {
+  Services* services = nullptr;
+  RequestContext context;
+  archive::SearchRequest request;
+  Offer offer;
+  std::string target;         ///< what the ETag depends on besides the state
+  http::Headers conditional;  ///< If-None-Match
+
+  [[nodiscard]] Result<Response> run() const;
+};
+
+Result<Response> SearchJob::run() const {
+  const auto& settings = services->settings;
+  // Read before the search: whatever changes in between makes the next request's ETag another one.
+  GANTRY_LET(const auto state, services->queries.state(context));
+  const std::string etag =
+      make_etag({"search", context.tenant.view(), std::to_string(state), target, offer.media_type, request.root});
+  if (auto unchanged = not_modified(conditional, etag)) return *std::move(unchanged);
+
+  const archive::SearchLimits limits{settings.limit_default, settings.limit_most, settings.offset_most};
+  GANTRY_LET(auto found, services->queries.search(context, request, limits));
+  auto hits = found.hits;
+  GANTRY_LET(auto first, hits->next());
+  const bool empty = !first.has_value();
+
+  Response response;
+  set_cache_headers(response, etag);
+  if (found.total) response.headers.set("X-Total-Count", std::to_string(*found.total));
+  for (const auto& warning : found.warnings) add_warning(response, request.root, warning);
+  if (found.remaining > 0) {
+    add_warning(response, request.root, std::string("There are ") + (found.total ? "" : "at least ") +
+                std::to_string(found.remaining) + " additional results that can be requested");
+  }
+  if (empty && (offer.multipart || settings.empty_search_is_204)) {
+    response.status = 204;
+    return response;
+  }
+
+  auto pending = std::make_shared<std::optional<std::string>>(std::move(first));
+  NextObject next = [hits, pending]() -> Result<std::optional<std::string>> {
+    if (*pending) return std::exchange(*pending, std::nullopt);
+    return hits->next();
+  };
+  if (!offer.multipart) {
+    response.headers.set("Content-Type", offer.media_type);
+    GANTRY_LET(auto body, object_body(std::move(next), kJsonArray));
+    response.body.add(std::move(body));
+    response.compressible = true;
+    return response;
+  }
+  MultipartPlan parts(etag, settings);
+  response.headers.set("Content-Type", multipart_content_type(kXml, parts.boundary()));
+  NextObject next_xml = [next]() -> Result<std::optional<std::string>> {
+    GANTRY_LET(const auto object, next());
+    if (!object) return std::optional<std::string>();
+    GANTRY_LET(auto xml, native_model_xml(*object));
+    return std::optional(std::move(xml));
+  };
+  ObjectFraming framing;
+  framing.open = parts.part_head(kXml, {}, {});
+  framing.separator = parts.part_head(kXml, {}, {});
+  framing.close = parts.closing();
+  GANTRY_LET(auto body, object_body(std::move(next_xml), std::move(framing)));
+  response.body.add(std::move(body));
+  response.compressible = true;
+  return response;
+}
+
+Task<Response> search(Services& services, Request& request, Level level) {
+  const auto& study = request.parameter("study");
+  const auto& series = request.parameter("series");
+  if (!study.empty() && !is_valid_uid(study)) co_return http::problem(400, "the study in the URL is no UID");
+  if (!series.empty() && !is_valid_uid(series)) co_return http::problem(400, "the series in the URL is no UID");
+  const auto query = http::parse_query(request.query);
+  if (!query) co_return http::problem(query.error());
+
+  SearchJob job;
+  job.request.level = level;
+  if (!study.empty()) job.request.study = StudyUid(study);
+  if (!series.empty()) job.request.series = SeriesUid(series);
+  const auto read = qido::read_parameters(*query, job.request);
+  if (!read) co_return http::problem(read.error());
+  const auto ranges = accepted_ranges(request.headers, *query);
+  const Offer* offer = choose(ranges, offers());
+  if (offer == nullptr) co_return not_acceptable(offers());
+
+  job.services = &services;
+  job.context = request.context;
+  job.offer = *offer;
+  job.request.root = uri_root(services.settings, request);
+  job.target = request.target;
+  if (const auto held = request.headers.joined("If-None-Match")) job.conditional.add("If-None-Match", *held);
+  auto work = [job = std::move(job)] { return job.run(); };
+  auto response = co_await run_on(services.index_pool, std::move(work));
+  if (!response) co_return http::problem(response.error());
+  co_return *std::move(response);
+}
+
+}  // namespace
+
+std::vector<http::Route> search_routes(Services& services) {
+  const auto at = [&services](Level level) {
+    return [&services, level](Request& request) { return search(services, request, level); };
+  };
+  const std::string& base = services.settings.base_path;
+  const auto route = [&](const std::string& pattern, const char* summary, Level level) {
+    return http::Route{http::Method::kGet, base + pattern, http::Permission::kRead, summary, at(level)};
+  };
+  return {
+      route("/studies", "Searches for studies.", Level::kStudy),
+      route("/series", "Searches for series of all studies.", Level::kSeries),
+      route("/instances", "Searches for instances of all studies.", Level::kInstance),
+      route("/studies/{study}/series", "Lists or searches the series of a study.", Level::kSeries),
+      route("/studies/{study}/instances", "Lists or searches the instances of a study.", Level::kInstance),
+      route("/studies/{study}/series/{series}/instances", "Lists or searches the instances of a series.", Level::kInstance),
+  };
+}
+
+}  // namespace gantry::dicomweb

@@ -1,0 +1,153 @@
+// Bulk data by the path that metadata named (PS3.18 §10.4.1.1.5), and Pixel Data as one of them.
+
+#include <optional>
+#include <utility>
+
+#include "gantry/archive/json_slice.hpp"
+#include "gantry/archive/retrieve_service.hpp"
+#include "gantry/dicom/transfer_syntax.hpp"
+#include "gantry/dicomweb/negotiation.hpp"
+#include "gantry/dicomweb/representation.hpp"
+#include "gantry/dicomweb/wado/delivery.hpp"
+#include "gantry/dicomweb/wado/handlers.hpp"
+#include "gantry/dicomweb/wado/instance_path.hpp"
+#include "gantry/dicomweb/wado/pixel_parts.hpp"
+#include "gantry/http/media_type.hpp"
+
+namespace gantry::dicomweb::wado {
+namespace {
+
+using dicom::PixelLayout;
+using http::Request;
+using http::Response;
+
+constexpr std::string_view kEncapsulatedDocument = "00420011";
+
+/// MIME Type of Encapsulated Document (0042,0012); "" when it is missing or no media type.
+Result<std::string> document_type(Services& services, const RequestContext& context, const InstancePath& path) {
+  GANTRY_LET(const auto rows, services.retrieves.metadata(context, path.study, path.series, path.sop));
+  GANTRY_LET(const auto object, rows->next());
+  if (!object) return std::string();
+  const auto attribute = archive::json::member(*object, "00420012");
+  const auto values = attribute ? archive::json::member(*attribute, "Value") : std::nullopt;
+  if (!values) return std::string();
+  archive::json::Walker items(*values);
+  if (!items.next()) return std::string();
+  const auto type = http::parse_media_type(archive::json::text_of(items.value()));
+  return type ? type->essence() : std::string();
+}
+
+Offer octets(bool multipart) {
+  Offer offer;
+  offer.multipart = multipart;
+  offer.media_type = "application/octet-stream";
+  offer.transfer_syntax = dicom::kExplicitLittleEndian;
+  return offer;
+}
+
+Offer document(bool multipart, const std::string& media_type) {
+  Offer offer;
+  offer.multipart = multipart;
+  offer.media_type = media_type;
+  return offer;
+}
+
+std::string content_type(const Offer& offer) {
+  return offer.transfer_syntax.empty() ? offer.media_type : offer.media_type + "; transfer-syntax=" + offer.transfer_syntax;
+}
+
+using Parts = std::vector<std::vector<http::Segment>>;
+
+/// The value's parts: a frame each for compressed Pixel Data, else one.
+Result<Parts> cut_parts(PixelSource& source, const archive::LocatedInstance& instance, const dicom::BulkItem* item) {
+  Parts parts;
+  const auto& pixels = instance.layout.pixels;
+  if (item != nullptr) {
+    parts.push_back(source.value(*item));
+  } else if (pixels.kind == PixelLayout::Kind::kEncapsulated) {
+    for (std::uint32_t number = 1; number <= pixels.frames; ++number) {
+      GANTRY_LET(auto segments, source.frame(number));
+      parts.push_back(std::move(segments));
+    }
+  } else {
+    parts.push_back(source.whole());
+  }
+  return parts;
+}
+
+Response make_response(Services& services, const Offer& offer, Parts parts, const std::string& etag,
+                       const std::string& location) {
+  if (offer.multipart) {
+    MultipartPlan plan(etag, services.settings);
+    for (auto& part : parts) {
+      plan.begin_part(offer.media_type, offer.transfer_syntax, location);
+      for (auto& segment : part) plan.add(std::move(segment));
+    }
+    return plan.finish(offer.media_type);
+  }
+  Response response;
+  response.headers.set("Content-Type", content_type(offer));
+  response.headers.set("Content-Location", location);
+  set_cache_headers(response, etag);
+  response.body.segments = std::move(parts.front());
+  response.ranges = can_be_ranged(response.body);
+  return response;
+}
+
+}  // namespace
+
+Task<Response> retrieve_bulk_data(Services& services, Request& request) {
+  const auto path = instance_path(request);
+  if (!path) co_return http::problem(path.error());
+  const auto query = http::parse_query(request.query);
+  if (!query) co_return http::problem(query.error());
+  auto found = co_await find_instance(services, request.context, *path);
+  if (!found) co_return http::problem(found.error());
+  const archive::InstancePtr instance = *found;
+  const auto& pixels = instance->layout.pixels;
+
+  // /pixeldata has no path.
+  std::string name = request.parameter("path");
+  const std::string pixel_name = dicom::to_hex8(pixels.element);
+  if (name.empty()) name = pixel_name;
+  const bool is_pixels = name == pixel_name && pixels.kind != PixelLayout::Kind::kNone;
+  const dicom::BulkItem* item = is_pixels ? nullptr : instance->layout.find_bulk(name);
+  if (!is_pixels && item == nullptr) {
+    co_return http::problem(404, request.parameter("path").empty() ? "the instance has no Pixel Data"
+                                                                   : "the instance has no bulk data of that path");
+  }
+
+  std::vector<Offer> offers;
+  const auto type = pixel_type(*instance);
+  const bool compressed = is_pixels && type.compressed;
+  if (compressed) {
+    const bool one_part = pixels.kind != PixelLayout::Kind::kEncapsulated || pixels.frames == 1;
+    offers = pixel_offers(type, pixels.kind == PixelLayout::Kind::kEncapsulated, one_part);
+  } else {
+    offers = {octets(false), octets(true)};
+  }
+  if (name == kEncapsulatedDocument && !is_pixels) {
+    auto work = [&services, context = request.context, at = *path] { return document_type(services, context, at); };
+    auto media_type = co_await run_on(services.index_pool, std::move(work));
+    if (!media_type) co_return http::problem(media_type.error());
+    if (!media_type->empty()) {
+      offers.push_back(document(false, *media_type));
+      offers.push_back(document(true, *media_type));
+    }
+  }
+  const auto ranges = accepted_ranges(request.headers, *query);
+  const Offer* offer = choose(ranges, offers);
+  if (offer == nullptr) co_return not_acceptable(offers, compressed ? no_decoder_hint() : std::string());
+
+  const std::string location = uri_root(services.settings, request) + path->to_string() + "/bulkdata/" + name;
+  const std::string etag = make_etag({"bulk", request.context.tenant.view(), instance->object_key.view(), location,
+                                      offer->multipart ? "multipart" : "single", offer->media_type});
+  if (auto unchanged = not_modified(request.headers, etag)) co_return *std::move(unchanged);
+
+  PixelSource source(instance);
+  auto parts = cut_parts(source, *instance, item);
+  if (!parts) co_return http::problem(parts.error());
+  co_return make_response(services, *offer, *std::move(parts), etag, location);
+}
+
+}  // namespace gantry::dicomweb::wado

@@ -1,0 +1,22 @@
+#pragma once
+
+// The handlers behind retrieve_routes(), one file each.
+
+#include "gantry/base/task.hpp"
+#include "gantry/dicomweb/services.hpp"
+#include "gantry/http/message.hpp"
+
+namespace gantry::dicomweb::wado {
+
+/// GET of a study, series or instance (PS3.18 §10.4.1.1.1).
+Task<http::Response> retrieve_instances(Services& services, http::Request& request);
+/// GET …/metadata at three levels (§10.4.1.1.2).
+Task<http::Response> retrieve_metadata(Services& services, http::Request& request);
+/// GET …/frames/{frames} (§10.4.1.1.6).
+Task<http::Response> retrieve_frames(Services& services, http::Request& request);
+/// GET …/bulkdata/{path...} and …/pixeldata (§10.4.1.1.5).
+Task<http::Response> retrieve_bulk_data(Services& services, http::Request& request);
+/// GET /wado?requestType=WADO… (PS3.18 §9).
+Task<http::Response> retrieve_by_uri(Services& services, http::Request& request);
+
+}  // namespace gantry::dicomweb::wado

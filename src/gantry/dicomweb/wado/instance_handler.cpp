@@ -1,0 +1,138 @@
+// Studies, series and instances as DICOM files (PS3.18 §10.4.1.1.1).
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "gantry/archive/retrieve_service.hpp"
+#include "gantry/dicom/transfer_syntax.hpp"
+#include "gantry/dicomweb/negotiation.hpp"
+#include "gantry/dicomweb/representation.hpp"
+#include "gantry/dicomweb/wado/handlers.hpp"
+#include "gantry/dicomweb/wado/instance_body.hpp"
+#include "gantry/dicomweb/wado/instance_path.hpp"
+
+namespace gantry::dicomweb::wado {
+namespace {
+
+using http::Request;
+using http::Response;
+
+constexpr std::string_view kDicom = "application/dicom";
+
+struct Wanted {
+  bool multipart = true;
+  SyntaxWish wish;
+};
+
+/// What the client gets of instances kept in these transfer syntaxes, or the 406.
+std::variant<Wanted, Response> negotiate(const Settings& settings, const std::vector<AcceptedRange>& ranges,
+                                         const std::vector<std::string>& stored, bool single_part) {
+  const auto can = instance_offers(stored, settings.strict_transfer_syntax, single_part);
+  const Offer* offer = choose(ranges, can.offers);
+  if (offer == nullptr) {
+    const bool compressed = std::any_of(stored.begin(), stored.end(), [](const std::string& syntax) {
+      return !delivery_of(syntax, std::string(dicom::kExplicitLittleEndian), false).has_value() && !can_be_reencoded(syntax);
+    });
+    return not_acceptable(can.offers, compressed ? no_decoder_hint() : std::string());
+  }
+  return Wanted{offer->multipart, can.wishes[static_cast<std::size_t>(offer - can.offers.data())]};
+}
+
+std::string form_of(const Settings& settings, const Wanted& wanted, std::string_view root) {
+  std::string form = wanted.multipart ? "multipart " : "single ";
+  form.append(wanted.wish).append(settings.strict_transfer_syntax ? " strict" : "");
+  form.append(settings.sanitize_preamble ? " sanitized " : " ");
+  return form.append(root);
+}
+
+Task<Response> retrieve_one(Services& services, Request& request, const InstancePath& path,
+                            const std::vector<AcceptedRange>& ranges) {
+  auto found = co_await find_instance(services, request.context, path);
+  if (!found) co_return http::problem(found.error());
+  const archive::InstancePtr instance = *found;
+  auto chosen = negotiate(services.settings, ranges, {instance->transfer_syntax}, true);
+  if (auto* refusal = std::get_if<Response>(&chosen)) co_return std::move(*refusal);
+  const Wanted wanted = std::get<Wanted>(chosen);
+  const auto delivery =
+      delivery_of(instance->transfer_syntax, wanted.wish, services.settings.strict_transfer_syntax).value_or(Delivery::kStored);
+
+  const std::string root = uri_root(services.settings, request);
+  const std::string etag = make_etag({"instance", request.context.tenant.view(), instance->object_key.view(),
+                                      form_of(services.settings, wanted, root)});
+  if (auto unchanged = not_modified(request.headers, etag)) co_return *std::move(unchanged);
+
+  http::BodyPlan bytes;
+  auto added = co_await add_instance(services, instance, delivery, bytes);
+  if (!added) co_return http::problem(added.error());
+  const auto syntax = delivered_syntax(instance->transfer_syntax, delivery);
+  if (wanted.multipart) {
+    MultipartPlan parts(etag, services.settings);
+    parts.begin_part(kDicom, syntax, root + path.to_string());
+    for (auto& segment : bytes.segments) parts.add(std::move(segment));
+    co_return parts.finish(kDicom);
+  }
+  Response response;
+  response.headers.set("Content-Type", std::string(kDicom) + "; transfer-syntax=" + std::string(syntax));
+  set_cache_headers(response, etag);
+  response.body = std::move(bytes);
+  response.ranges = delivery == Delivery::kStored;
+  co_return response;
+}
+
+Task<Response> retrieve_many(Services& services, Request& request, const InstancePath& path,
+                             const std::vector<AcceptedRange>& ranges) {
+  struct Listing {
+    std::uint64_t version = 0;
+    archive::InstanceList list;
+  };
+  // The version is read first: what changes in between makes the next request's ETag another one.
+  auto work = [&services, context = request.context, path]() -> Result<Listing> {
+    Listing listing;
+    GANTRY_LET(listing.version, services.retrieves.version(context, path.study, path.series));
+    GANTRY_LET(listing.list, services.retrieves.instances(context, path.study, path.series));
+    return listing;
+  };
+  auto listed = co_await run_on(services.index_pool, std::move(work));
+  if (!listed) co_return http::problem(listed.error());
+  Listing listing = *std::move(listed);
+
+  std::vector<std::string> stored;
+  for (const auto& instance : listing.list.first) {
+    if (std::find(stored.begin(), stored.end(), instance.transfer_syntax) == stored.end()) {
+      stored.push_back(instance.transfer_syntax);
+    }
+  }
+  auto chosen = negotiate(services.settings, ranges, stored, false);
+  if (auto* refusal = std::get_if<Response>(&chosen)) co_return std::move(*refusal);
+  const Wanted wanted = std::get<Wanted>(chosen);
+
+  const std::string root = uri_root(services.settings, request);
+  const std::string etag = make_etag({"instances", request.context.tenant.view(), path.to_string(),
+                                      std::to_string(listing.version), form_of(services.settings, wanted, root)});
+  if (auto unchanged = not_modified(request.headers, etag)) co_return *std::move(unchanged);
+
+  MultipartPlan parts(etag, services.settings);
+  Response response;
+  response.headers.set("Content-Type", multipart_content_type(kDicom, parts.boundary()));
+  set_cache_headers(response, etag);
+  auto body = instance_parts(services, request.context, std::move(listing.list), wanted.wish,
+                             root + "/studies/" + path.study.str(), std::move(parts));
+  response.body.add(http::Produced{std::move(body.stream), body.length});
+  co_return response;
+}
+
+}  // namespace
+
+Task<Response> retrieve_instances(Services& services, Request& request) {
+  const auto path = instance_path(request);
+  if (!path) co_return http::problem(path.error());
+  const auto query = http::parse_query(request.query);
+  if (!query) co_return http::problem(query.error());
+  const auto ranges = accepted_ranges(request.headers, *query);
+  if (path->sop) co_return co_await retrieve_one(services, request, *path, ranges);
+  co_return co_await retrieve_many(services, request, *path, ranges);
+}
+
+}  // namespace gantry::dicomweb::wado

@@ -1,0 +1,117 @@
+// Metadata at three levels (PS3.18 §10.4.1.1.2): the stored JSON of each instance, one behind the other.
+
+#include <array>
+#include <utility>
+
+#include "gantry/archive/retrieve_service.hpp"
+#include "gantry/archive/search_row_json.hpp"
+#include "gantry/dicomweb/native_model.hpp"
+#include "gantry/dicomweb/negotiation.hpp"
+#include "gantry/dicomweb/object_stream.hpp"
+#include "gantry/dicomweb/representation.hpp"
+#include "gantry/dicomweb/wado/handlers.hpp"
+#include "gantry/dicomweb/wado/instance_path.hpp"
+
+namespace gantry::dicomweb::wado {
+namespace {
+
+using http::Request;
+using http::Response;
+
+constexpr std::string_view kXml = "application/dicom+xml";
+
+const std::array<Offer, 3>& offers() {
+  static const std::array<Offer, 3> list = {
+      Offer{.multipart = false, .media_type = "application/dicom+json", .transfer_syntax = {}},
+      Offer{.multipart = false, .media_type = "application/json", .transfer_syntax = {}},
+      Offer{.multipart = true, .media_type = std::string(kXml), .transfer_syntax = {}, .any_form = true},
+  };
+  return list;
+}
+
+/// Everything a worker needs to answer; owns its data.
+struct MetadataJob {
+  Services* services = nullptr;
+  RequestContext context;
+  InstancePath path;
+  Offer offer;
+  std::string root;
+  std::string state;  ///< of the instance when it is known already, else ""
+  http::Headers headers;
+
+  [[nodiscard]] Result<Response> run() const;
+
+ private:
+  [[nodiscard]] Result<http::Segment> body(std::string_view etag) const;
+};
+
+Result<http::Segment> MetadataJob::body(std::string_view etag) const {
+  GANTRY_LET(auto rows, services->retrieves.metadata(context, path.study, path.series, path.sop));
+  const bool xml = offer.multipart;
+  NextObject next = [rows = std::move(rows), uris = root, xml]() -> Result<std::optional<std::string>> {
+    GANTRY_LET(auto object, rows->next());
+    if (!object) return object;
+    archive::replace_root(*object, uris);
+    if (!xml) return object;
+    GANTRY_LET(auto document, native_model_xml(*object));
+    return std::optional(std::move(document));
+  };
+  if (!xml) return object_body(std::move(next), kJsonArray);
+  MultipartPlan parts(etag, services->settings);
+  ObjectFraming framing;
+  framing.open = parts.part_head(kXml, {}, {});
+  framing.separator = parts.part_head(kXml, {}, {});
+  framing.close = parts.closing();
+  return object_body(std::move(next), std::move(framing));
+}
+
+Result<Response> MetadataJob::run() const {
+  std::string now = state;
+  if (now.empty()) {
+    // Read before the rows: what changes in between makes the next request's ETag another one.
+    GANTRY_LET(const auto version, services->retrieves.version(context, path.study, path.series));
+    now = std::to_string(version);
+  }
+  const std::string etag = make_etag({"metadata", context.tenant.view(), path.to_string(), now, offer.media_type, root});
+  if (auto unchanged = not_modified(headers, etag)) return *std::move(unchanged);
+  Response response;
+  const auto boundary = boundary_for(etag, services->settings.boundary_secret);
+  response.headers.set("Content-Type", offer.multipart ? multipart_content_type(kXml, boundary) : offer.media_type);
+  set_cache_headers(response, etag);
+  GANTRY_LET(auto segment, body(etag));
+  response.body.add(std::move(segment));
+  response.compressible = true;
+  return response;
+}
+
+}  // namespace
+
+Task<Response> retrieve_metadata(Services& services, Request& request) {
+  const auto path = instance_path(request);
+  if (!path) co_return http::problem(path.error());
+  const auto query = http::parse_query(request.query);
+  if (!query) co_return http::problem(query.error());
+  const auto ranges = accepted_ranges(request.headers, *query);
+  const Offer* offer = choose(ranges, offers());
+  if (offer == nullptr) co_return not_acceptable(offers());
+
+  MetadataJob job;
+  job.services = &services;
+  job.context = request.context;
+  job.path = *path;
+  job.offer = *offer;
+  job.root = uri_root(services.settings, request);
+  if (const auto held = request.headers.joined("If-None-Match")) job.headers.add("If-None-Match", *held);
+  if (path->sop) {
+    // An object's name is used once, so it stands for its metadata, too.
+    auto found = co_await find_instance(services, request.context, *path);
+    if (!found) co_return http::problem(found.error());
+    job.state = (*found)->object_key.str();
+  }
+  auto work = [job = std::move(job)] { return job.run(); };
+  auto response = co_await run_on(services.index_pool, std::move(work));
+  if (!response) co_return http::problem(response.error());
+  co_return *std::move(response);
+}
+
+}  // namespace gantry::dicomweb::wado

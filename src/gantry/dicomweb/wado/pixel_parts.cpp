@@ -1,0 +1,124 @@
+#include "gantry/dicomweb/wado/pixel_parts.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <unordered_set>
+#include <utility>
+
+#include "gantry/dicom/transfer_syntax.hpp"
+#include "gantry/dicom/vr.hpp"
+#include "gantry/dicomweb/wado/pixel_streams.hpp"
+
+namespace gantry::dicomweb::wado {
+
+using dicom::ByteRange;
+using dicom::PixelLayout;
+
+Result<std::vector<std::uint32_t>> parse_frame_list(std::string_view text) {
+  std::vector<std::uint32_t> numbers;
+  std::unordered_set<std::uint32_t> seen;
+  for (;;) {
+    const auto end = text.find(',');
+    const auto digits = text.substr(0, end);
+    if (digits.empty() || digits.find_first_not_of("0123456789") != std::string_view::npos) {
+      return Error::invalid("a list of frame numbers from 1 was expected, such as 1,2,5");
+    }
+    std::uint32_t number = 0;
+    const auto [stopped, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+    if (error != std::errc()) return Error::not_found("there is no frame " + std::string(digits.substr(0, 20)));
+    if (number == 0) return Error::invalid("frames are numbered from 1");
+    if (!seen.insert(number).second) return Error::invalid("frame " + std::to_string(number) + " is asked for twice");
+    numbers.push_back(number);
+    if (end == std::string_view::npos) return numbers;
+    text.remove_prefix(end + 1);
+  }
+}
+
+PixelType pixel_type(const archive::LocatedInstance& instance) {
+  const auto& pixels = instance.layout.pixels;
+  const bool fragments = pixels.kind == PixelLayout::Kind::kEncapsulated || !pixels.fragments.empty();
+  const auto* syntax = dicom::find_transfer_syntax(instance.transfer_syntax);
+  if (!fragments) return {"application/octet-stream", std::string(dicom::kExplicitLittleEndian), false};
+  std::string media_type = "application/octet-stream";
+  if (syntax != nullptr && !syntax->frame_media_type.empty()) media_type = syntax->frame_media_type;
+  return {std::move(media_type), instance.transfer_syntax, true};
+}
+
+std::vector<Offer> pixel_offers(const PixelType& type, bool multipart_first, bool single_part) {
+  std::vector<Offer> offers;
+  for (const bool multipart : {multipart_first, !multipart_first}) {
+    if (!multipart && !single_part) continue;
+    Offer offer;
+    offer.multipart = multipart;
+    offer.media_type = type.media_type;
+    offer.transfer_syntax = type.transfer_syntax;
+    offer.as_octets = type.compressed;
+    offers.push_back(std::move(offer));
+  }
+  return offers;
+}
+
+PixelSource::PixelSource(archive::InstancePtr instance) : instance_(std::move(instance)) {
+  if (instance_->layout.inflated) inflated_ = inflated_access(instance_->file, instance_->layout.dataset_offset);
+}
+
+std::vector<http::Segment> PixelSource::cut(std::vector<ByteRange> ranges, unsigned word_bytes, std::uint64_t value_end) {
+  std::vector<http::Segment> segments;
+  const bool swap = word_bytes > 1 && instance_->layout.big_endian;
+  if (!swap && inflated_ == nullptr) {
+    for (const auto& range : ranges) segments.emplace_back(http::FileRange{instance_->file, range.offset, range.length});
+    return segments;
+  }
+  std::uint64_t length = 0;
+  for (const auto& range : ranges) length += range.length;
+  if (swap && !ranges.empty()) {
+    // A frame may end inside a word, whose other byte then belongs to the value's padding.
+    auto& last = ranges.back();
+    const std::uint64_t whole = (last.length + word_bytes - 1) / word_bytes * word_bytes;
+    last.length = std::min(whole, value_end - last.offset);
+    length = std::min(length, last.length / word_bytes * word_bytes);
+  }
+  const std::shared_ptr<const RandomAccess> source = inflated_ != nullptr ? inflated_ : instance_->file;
+  auto stream = range_stream(source, std::move(ranges));
+  if (swap) stream = swapped(std::move(stream), word_bytes, length);
+  segments.emplace_back(http::Produced{std::move(stream), length});
+  return segments;
+}
+
+Result<std::vector<http::Segment>> PixelSource::frame(std::uint32_t number) {
+  const auto& layout = instance_->layout;
+  GANTRY_LET(auto frame, layout.frame(number));
+  const std::uint64_t end = layout.pixels.value.offset + layout.pixels.value.length;
+  const unsigned word = layout.pixels.kind == PixelLayout::Kind::kNative ? layout.pixels.word_bytes : 1;
+  const bool whole_bytes = frame.bits % 8 == 0 && frame.bit_shift == 0;
+  if (whole_bytes) return cut(std::move(frame.ranges), word, end);
+  // 1-bit frames that begin or end inside a byte.
+  const std::uint64_t bytes = (frame.bits + 7) / 8;
+  const std::shared_ptr<const RandomAccess> source = inflated_ != nullptr ? inflated_ : instance_->file;
+  auto& range = frame.ranges.front();
+  const std::uint64_t length = range.length;
+  if (word > 1 && layout.big_endian) range.length = std::min((length + word - 1) / word * word, end - range.offset);
+  auto stream = range_stream(source, frame.ranges);
+  if (word > 1 && layout.big_endian) stream = swapped(std::move(stream), word, length);
+  stream = shifted(std::move(stream), frame.bit_shift, frame.bits);
+  std::vector<http::Segment> segments;
+  segments.emplace_back(http::Produced{std::move(stream), bytes});
+  return segments;
+}
+
+std::vector<http::Segment> PixelSource::whole() {
+  const auto& pixels = instance_->layout.pixels;
+  if (!pixels.fragments.empty()) return cut(pixels.fragments, 1, pixels.value.offset + pixels.value.length);
+  return cut({pixels.value}, pixels.word_bytes, pixels.value.offset + pixels.value.length);
+}
+
+std::vector<http::Segment> PixelSource::value(const dicom::BulkItem& item) {
+  return cut({item.range}, dicom::facts(dicom::parse_vr(item.vr)).word_bytes, item.range.offset + item.range.length);
+}
+
+bool can_be_ranged(const http::BodyPlan& plan) noexcept {
+  return std::none_of(plan.segments.begin(), plan.segments.end(),
+                      [](const http::Segment& segment) { return std::holds_alternative<http::Produced>(segment); });
+}
+
+}  // namespace gantry::dicomweb::wado

@@ -1,0 +1,54 @@
+#pragma once
+
+// From a layout to what goes out: a frame, the whole Pixel Data, or another bulk value.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "gantry/archive/instance_cache.hpp"
+#include "gantry/base/result.hpp"
+#include "gantry/dicomweb/negotiation.hpp"
+#include "gantry/http/message.hpp"
+
+namespace gantry::dicomweb::wado {
+
+/// Parses "1,3,2": numbers from 1, in the order asked for. kInvalid for bad syntax, 0 and duplicates; kNotFound for
+/// numbers that no frame can have.
+[[nodiscard]] Result<std::vector<std::uint32_t>> parse_frame_list(std::string_view text);
+
+/// What the frames of an instance, or its Pixel Data, are when they go out: media type and transfer syntax.
+struct PixelType {
+  std::string media_type;
+  std::string transfer_syntax;
+  bool compressed = false;
+};
+[[nodiscard]] PixelType pixel_type(const archive::LocatedInstance& instance);
+/// The offers for pixels of that type, in the order of preference. `single_part`: there is one part only.
+[[nodiscard]] std::vector<Offer> pixel_offers(const PixelType& type, bool multipart_first, bool single_part);
+
+/// Cuts an instance's bytes into what goes out. Deflated data sets are inflated once for all parts that are asked for in
+/// order.
+class PixelSource {
+ public:
+  explicit PixelSource(archive::InstancePtr instance);
+
+  /// A frame's bytes: ranges of the file where they lie there ready, else made on the way. Errors are Layout::frame's.
+  [[nodiscard]] Result<std::vector<http::Segment>> frame(std::uint32_t number);
+  /// Native Pixel Data, or what there is of Pixel Data whose frames can't be told apart.
+  [[nodiscard]] std::vector<http::Segment> whole();
+  /// Another bulk value.
+  [[nodiscard]] std::vector<http::Segment> value(const dicom::BulkItem& item);
+
+ private:
+  std::vector<http::Segment> cut(std::vector<dicom::ByteRange> ranges, unsigned word_bytes, std::uint64_t value_end);
+
+  archive::InstancePtr instance_;
+  std::shared_ptr<const RandomAccess> inflated_;  ///< null: the file itself
+};
+
+/// True when the edge may apply `Range`: nothing in the plan is made on the way.
+[[nodiscard]] bool can_be_ranged(const http::BodyPlan& plan) noexcept;
+
+}  // namespace gantry::dicomweb::wado
