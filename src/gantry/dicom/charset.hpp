@@ -29,7 +29,8 @@ class CharacterSet {
   /// How a value's text is delimited: where code extensions reset (PS3.5 §6.1.2.5.3) and where values split.
   enum class Kind {
     kSingle,      ///< ST, LT, UT: one value; CR, LF, FF, TAB reset
-    kMulti,       ///< SH, LO, UC: backslash splits and resets
+    kMulti,       ///< SH, LO: backslash splits and resets
+    kUnlimited,   ///< UC: the same, but leading spaces are part of the text
     kPersonName,  ///< PN: backslash splits; '^' and '=' reset too
   };
 
