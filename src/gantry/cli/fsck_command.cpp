@@ -1,6 +1,9 @@
 #include "gantry/cli/fsck_command.hpp"
 
 #include <cstdio>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include <simdjson.h>
 
@@ -8,6 +11,8 @@
 
 #include "gantry/cli/http_client.hpp"
 #include "gantry/cli/store_progress.hpp"
+#include "gantry/server/fsck_stream.hpp"
+#include "gantry/server/providers.hpp"
 
 namespace gantry::cli {
 namespace {
@@ -72,6 +77,30 @@ int run_fsck_over_socket(const std::string& socket, const FsckCommandOptions& op
     return 2;
   }
   return printer.exit_status();
+}
+
+int run_fsck_here(index::InstanceIndex& index, storage::ObjectStore& objects, const FsckCommandOptions& options) {
+  FsckPrinter printer(!options.quiet && ::isatty(STDERR_FILENO) != 0);
+  RequestContext ctx;
+  ctx.tenant = TenantId(server::kDefaultTenant);
+  ctx.principal = "fsck";
+  archive::FsckOptions what;
+  what.hashes = options.hashes;
+  what.threads = options.threads;
+  server::FsckStream stream(std::move(ctx), index, objects, what);
+  std::string waiting;
+  std::vector<std::byte> buffer(64 * 1024);
+  for (;;) {
+    const auto got = stream.read(buffer);
+    if (!got || *got == 0) return printer.exit_status();
+    waiting.append(reinterpret_cast<const char*>(buffer.data()), *got);
+    std::size_t begin = 0;
+    for (auto end = waiting.find('\n'); end != std::string::npos; end = waiting.find('\n', begin)) {
+      printer.line(std::string_view(waiting).substr(begin, end - begin));
+      begin = end + 1;
+    }
+    waiting.erase(0, begin);
+  }
 }
 
 }  // namespace gantry::cli

@@ -1,11 +1,10 @@
 #pragma once
 
-#include <cstdint>
-#include <functional>
 #include <string>
 #include <string_view>
 
-#include "gantry/base/result.hpp"
+#include "gantry/index/instance_index.hpp"
+#include "gantry/storage/object_store.hpp"
 
 namespace gantry::cli {
 
@@ -32,5 +31,8 @@ class FsckPrinter {
 
 /// Asks the process that serves the folder to check it, through its Unix socket. Exit status as above.
 [[nodiscard]] int run_fsck_over_socket(const std::string& socket, const FsckCommandOptions& options);
+
+/// Checks here, when nobody serves. Exit status as above.
+[[nodiscard]] int run_fsck_here(index::InstanceIndex& index, storage::ObjectStore& objects, const FsckCommandOptions& options);
 
 }  // namespace gantry::cli

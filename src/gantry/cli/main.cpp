@@ -1,16 +1,46 @@
-// The `gantry` command.
+// The `gantry` command: flags, help, and which command runs.
 
-#include <csignal>
 #include <cstdio>
-#include <cstdlib>
+#include <deque>
+#include <filesystem>
+#include <optional>
 #include <string>
 
 #include <CLI/CLI.hpp>
 
+#include <unistd.h>
+
+#include "gantry/cli/fsck_command.hpp"
+#include "gantry/cli/serve_command.hpp"
 #include "gantry/cli/store_command.hpp"
+#include "gantry/config/settings.hpp"
+#include "gantry/server/app.hpp"
+#include "gantry/server/data_folder.hpp"
 
 namespace gantry::cli {
 namespace {
+
+constexpr int kCouldNotWork = 2;
+
+constexpr const char* kFooter = R"(A first tour:
+  gantry serve                                                     serves ./gantry-data on 127.0.0.1:8080
+  gantry store ~/images --to http://127.0.0.1:8080/dicom-web       sends a folder of DICOM files
+  curl 'http://127.0.0.1:8080/dicom-web/studies?PatientName=*'     finds what it holds
+  gantry fsck                                                      checks every row and every object
+
+`gantry COMMAND --help` explains each one.)";
+
+constexpr const char* kServeFooter = R"(Examples:
+  gantry serve
+  gantry serve --data /srv/images --listen 127.0.0.1:9090
+  gantry serve -c gantry.toml --store-conflict replace
+
+Without settings it keeps everything under ./gantry-data and serves this machine alone: DICOMweb at /dicom-web, a page at
+/, health at /healthz and /readyz, counters at /metrics. When it is ready it prints one line. SIGTERM or Ctrl-C lets
+running requests finish; a second one ends it at once.
+
+Every setting has three names: `url` in `[index]` of the file is GANTRY_INDEX_URL in the environment and --index-url here.
+A flag beats the environment, which beats the file. `gantry config show` prints what is in effect, and why.)";
 
 constexpr const char* kStoreFooter = R"(Examples:
   gantry store ~/images --to http://127.0.0.1:8080/dicom-web
@@ -21,13 +51,91 @@ Every file is sent as it is; the server decides what it takes, and its reasons a
 ledger, so the same command sends only what is missing or has changed. Busy servers and broken connections are tried
 again. Exit status: 0 every file was accepted, 1 some were refused or failed, 2 it could not work.)";
 
-void add_store(CLI::App& app, StoreOptions& options) {
-  auto& store = *app.add_subcommand("store", "Send files and folders to a DICOMweb server (STOW-RS)");
+constexpr const char* kFsckFooter = R"(Examples:
+  gantry fsck
+  gantry fsck --data /srv/images --sizes-only
+
+Checks that every instance has its object with the right size and SHA-256, that every object has its instance, and that
+all counts are right. While `gantry serve` runs on the folder, the server does the checking and this command shows it.
+Exit status: 0 everything is whole, 1 there are problems (each is a line), 2 the check could not be done.)";
+
+constexpr const char* kConfigFooter = R"(Examples:
+  gantry config show
+  gantry config show -c gantry.toml --store-conflict replace
+  gantry config check -c gantry.toml)";
+
+/// The flags of all settings on a subcommand, and what was given of them.
+class SettingsFlags {
+ public:
+  /// Adds -c and a flag per setting of the table. `command` and this live as long as each other.
+  explicit SettingsFlags(CLI::App& command) {
+    command.add_option("-c,--config", file_, "A file of settings (TOML)")->type_name("FILE");
+    for (const auto& setting : config::all_settings()) {
+      auto& given = given_.emplace_back();
+      given.flag = setting.flag;
+      const std::string names = setting.flag + (setting.short_flag.empty() ? "" : "," + setting.short_flag);
+      given.option = setting.is_switch ? command.add_flag(names, given.text, setting.help)
+                                       : command.add_option(names, given.text, setting.help);
+      const std::string standard = setting.default_text.empty() ? "" : " [" + setting.default_text + "]";
+      given.option->option_text((setting.is_switch ? "" : setting.type) + standard)->group("[" + setting.section + "]");
+    }
+  }
+
+  /// File, environment and flags together.
+  [[nodiscard]] Result<config::Settings> load() const {
+    config::Flags flags;
+    for (const auto& given : given_) {
+      if (given.option->count() > 0) flags.insert_or_assign(given.flag, given.text);
+    }
+    std::optional<std::filesystem::path> file;
+    if (!file_.empty()) file = file_;
+    return config::load(file, config::process_environment(), flags);
+  }
+
+ private:
+  struct Given {
+    std::string flag, text;
+    CLI::Option* option = nullptr;
+  };
+  std::string file_;
+  std::deque<Given> given_;  // the parser keeps references to the texts
+};
+
+int explain(const char* command, const Error& error) {
+  std::fprintf(stderr, "gantry %s: %s\n", command, error.detail().c_str());
+  return kCouldNotWork;
+}
+
+int run_fsck(const config::Settings& settings, const FsckCommandOptions& options) {
+  const auto served = server::is_served(settings.data.dir);
+  if (!served) return explain("fsck", served.error());
+  if (*served) {
+    const auto socket = server::AdminSocket::in(settings.data.dir);
+    return socket ? run_fsck_over_socket(socket->path(), options) : explain("fsck", socket.error());
+  }
+  auto archive = server::OfflineArchive::open(settings);
+  if (!archive) return explain("fsck", archive.error());
+  return run_fsck_here((*archive)->index(), (*archive)->objects(), options);
+}
+
+int run_config(const SettingsFlags& flags, bool show) {
+  const auto settings = flags.load();
+  if (!settings) {
+    std::fprintf(stderr, "%s\n", settings.error().detail().c_str());
+    return kCouldNotWork;
+  }
+  for (const auto& warning : settings->warnings) std::fprintf(stderr, "warning: %s\n", warning.c_str());
+  std::printf("%s", show ? config::show(*settings).c_str() : "the configuration is right\n");
+  return 0;
+}
+
+void add_store(CLI::App& store, StoreOptions& options) {
   store.add_option("paths", options.paths, "Files and folders; folders are walked in the order of their names")
       ->required()->type_name("DIR|FILE");
   store.add_option("--to", options.to, "The server's DICOMweb root, e.g. http://127.0.0.1:8080/dicom-web")
       ->required()->type_name("URL");
-  store.add_option("--parallel", options.parallel, "Requests at a time")->capture_default_str()->check(CLI::Range(1, 256));
+  store.add_option("--parallel", options.parallel, "Requests at a time")->capture_default_str()->check(CLI::Range(1, 256))
+      ->type_name("N");
   store.add_option("--token", options.token, "Bearer token")->envname("GANTRY_STORE_TOKEN");
   store.add_option("--ca", options.ca_file, "Authorities to trust instead of the system's (PEM)")->type_name("FILE");
   store.add_option("--report", options.report, "Write what became of every file, a JSON object a line")->type_name("FILE");
@@ -39,13 +147,70 @@ void add_store(CLI::App& app, StoreOptions& options) {
   store.footer(kStoreFooter);
 }
 
+int run(int argc, char** argv) {
+  CLI::App app{"Gantry, a DICOMweb archive: takes medical images in, finds them, gives them back byte for byte.", "gantry"};
+  app.footer(kFooter);
+  app.require_subcommand(0, 1);
+  app.set_version_flag("--version", std::string("gantry ") + server::version());
+
+  auto& serve = *app.add_subcommand("serve", "Run the archive");
+  serve.footer(kServeFooter);
+  const SettingsFlags serve_flags(serve);
+
+  auto& store = *app.add_subcommand("store", "Send files and folders to a DICOMweb server (STOW-RS)");
+  StoreOptions store_options;
+  add_store(store, store_options);
+
+  auto& fsck = *app.add_subcommand("fsck", "Check that everything in the archive is whole");
+  fsck.footer(kFsckFooter);
+  FsckCommandOptions fsck_options;
+  bool sizes_only = false;
+  fsck.add_flag("--sizes-only", sizes_only, "Compare sizes; don't read the objects");
+  fsck.add_option("--threads", fsck_options.threads, "Objects read at a time")->capture_default_str()->check(CLI::Range(1, 64))
+      ->type_name("N");
+  fsck.add_flag("-q,--quiet", fsck_options.quiet, "No progress");
+  const SettingsFlags fsck_flags(fsck);
+
+  auto& config = *app.add_subcommand("config", "Check or show the settings");
+  config.footer(kConfigFooter);
+  config.require_subcommand(1);
+  auto& check = *config.add_subcommand("check", "Say whether the settings are right, and what is wrong with them");
+  auto& show = *config.add_subcommand("show", "Print the settings in effect as a file, with where each one comes from");
+  check.footer(kConfigFooter);
+  show.footer(kConfigFooter);
+  const SettingsFlags check_flags(check);
+  const SettingsFlags show_flags(show);
+
+  const auto& print_version = *app.add_subcommand("version", "Print the version");
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const int status = app.exit(error);
+    return status == 0 ? 0 : kCouldNotWork;
+  }
+
+  if (serve.parsed()) {
+    const auto settings = serve_flags.load();
+    return settings ? run_serve(*settings) : explain("serve", settings.error());
+  }
+  if (store.parsed()) return run_store(store_options);
+  if (fsck.parsed()) {
+    const auto settings = fsck_flags.load();
+    fsck_options.hashes = !sizes_only;
+    return settings ? run_fsck(*settings, fsck_options) : explain("fsck", settings.error());
+  }
+  if (check.parsed()) return run_config(check_flags, false);
+  if (show.parsed()) return run_config(show_flags, true);
+  if (print_version.parsed()) {
+    std::printf("gantry %s\n", server::version());
+    return 0;
+  }
+  std::printf("%s", app.help().c_str());
+  return 0;
+}
+
 }  // namespace
 }  // namespace gantry::cli
 
-int main(int argc, char** argv) {
-  CLI::App app{"Gantry, a DICOMweb archive"};
-  gantry::cli::StoreOptions store;
-  gantry::cli::add_store(app, store);
-  CLI11_PARSE(app, argc, argv);
-  return gantry::cli::run_store(store);
-}
+int main(int argc, char** argv) { return gantry::cli::run(argc, argv); }

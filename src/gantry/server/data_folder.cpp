@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "gantry/base/sha256.hpp"
@@ -70,6 +71,13 @@ Result<std::string> secret_in(const fs::path& path) {
   return secret;
 }
 
+std::string socket_path(const fs::path& data, int directory) {
+  constexpr std::size_t kRoom = sizeof(sockaddr_un::sun_path) - 1;
+  constexpr const char* kName = "admin.sock";
+  std::string plain = (data / kName).string();
+  return plain.size() <= kRoom ? plain : "/proc/self/fd/" + std::to_string(directory) + "/" + kName;
+}
+
 }  // namespace
 
 Result<DataFolder> DataFolder::open(const fs::path& path) {
@@ -84,13 +92,22 @@ Result<DataFolder> DataFolder::open(const fs::path& path) {
   folder.path_ = whole;
   GANTRY_LET(folder.lock_, take_lock(whole));
   GANTRY_LET(folder.secret_, secret_in(whole));
+  folder.directory_ = UniqueFd(::open(whole.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!folder.directory_) return Error::from_errno(errno, "opening " + whole.string());
+  folder.socket_ = socket_path(whole, folder.directory_.get());
   const std::string named = "archive identity of " + folder.secret_;
   const auto digest = sha256(std::as_bytes(std::span(named.data(), named.size())));
   folder.identity_ = to_hex(std::span(digest).first(8));
   return folder;
 }
 
-fs::path admin_socket_of(const fs::path& data) { return data / "admin.sock"; }
+Result<AdminSocket> AdminSocket::in(const fs::path& data) {
+  AdminSocket socket;
+  socket.directory_ = UniqueFd(::open(data.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!socket.directory_) return Error::from_errno(errno, "opening " + data.string());
+  socket.path_ = socket_path(data, socket.directory_.get());
+  return socket;
+}
 
 Result<bool> is_served(const fs::path& data) {
   std::error_code error;

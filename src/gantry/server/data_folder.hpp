@@ -20,16 +20,31 @@ class DataFolder {
   [[nodiscard]] const std::string& secret() const noexcept { return secret_; }
   /// Tells this archive from every other one, also from a new one at the same address; not secret.
   [[nodiscard]] const std::string& identity() const noexcept { return identity_; }
+  /// Where this process listens for administration.
+  [[nodiscard]] const std::string& admin_socket() const noexcept { return socket_; }
 
  private:
   DataFolder() = default;
   std::filesystem::path path_;
+  UniqueFd directory_;
+  std::string socket_;
   UniqueFd lock_;
   std::string secret_, identity_;
 };
 
-/// Where the process that serves this folder listens for administration.
-[[nodiscard]] std::filesystem::path admin_socket_of(const std::filesystem::path& data);
+/// The way to the socket of the process that serves a folder, however long the folder's path is: an address of a Unix
+/// socket has room for 107 characters, so longer paths go by way of an open descriptor of the folder.
+class AdminSocket {
+ public:
+  static Result<AdminSocket> in(const std::filesystem::path& data);
+  /// Valid as long as this object.
+  [[nodiscard]] const std::string& path() const noexcept { return path_; }
+
+ private:
+  UniqueFd directory_;
+  std::string path_;
+};
+
 /// True when a process holds the lock of the folder. kNotFound when there is no such folder.
 [[nodiscard]] Result<bool> is_served(const std::filesystem::path& data);
 

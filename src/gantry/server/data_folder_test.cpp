@@ -71,6 +71,22 @@ TEST_F(DataFolderTest, RefusesADamagedSecretInsteadOfMakingAnother) {
   EXPECT_THAT(folder.error().detail(), HasSubstr("damaged"));
 }
 
+TEST_F(DataFolderTest, HasASocketPathThatFitsHoweverDeepTheFolderIs) {
+  auto shallow = DataFolder::open(path_);
+  ASSERT_TRUE(shallow);
+  EXPECT_EQ(shallow->admin_socket(), (path_ / "admin.sock").string());
+  const auto deep = path_ / std::string(100, 'd') / std::string(100, 'e');
+  auto folder = DataFolder::open(deep);
+  ASSERT_TRUE(folder) << folder.error().detail();
+  EXPECT_LT(folder->admin_socket().size(), 108U);
+  std::ofstream(folder->admin_socket()) << "here";
+  EXPECT_TRUE(fs::exists(deep / "admin.sock"));
+  auto client = AdminSocket::in(deep);
+  ASSERT_TRUE(client);
+  EXPECT_LT(client->path().size(), 108U);
+  EXPECT_TRUE(fs::exists(client->path()));
+}
+
 TEST_F(DataFolderTest, SaysWhenThereIsNoFolder) {
   EXPECT_EQ(is_served(path_).error().kind(), ErrorKind::kNotFound);
   std::ofstream(path_) << "a file";

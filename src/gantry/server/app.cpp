@@ -1,0 +1,302 @@
+#include "gantry/server/app.hpp"
+
+#include <algorithm>
+#include <mutex>
+#include <utility>
+
+#include <fcntl.h>
+
+#include "gantry/archive/delete_service.hpp"
+#include "gantry/archive/query_service.hpp"
+#include "gantry/archive/retrieve_service.hpp"
+#include "gantry/archive/store_service.hpp"
+#include "gantry/config/urls.hpp"
+#include "gantry/dicomweb/services.hpp"
+#include "gantry/http/server.hpp"
+#include "gantry/observe/metrics.hpp"
+#include "gantry/server/access.hpp"
+#include "gantry/server/data_folder.hpp"
+#include "gantry/server/janitor.hpp"
+#include "gantry/server/process_limits.hpp"
+#include "gantry/server/providers.hpp"
+#include "gantry/server/site_routes.hpp"
+
+namespace gantry::server {
+namespace {
+
+// Disk threads wait for syncs, so there are more of them than cores; 16 overlap enough (measured, see docs/decisions).
+constexpr std::size_t kDiskThreads = 16;
+constexpr std::size_t kQueueMost = 1024;
+constexpr const char* kBasePath = "/dicom-web";
+
+std::chrono::seconds in_seconds(std::chrono::milliseconds time) {
+  return std::max(std::chrono::seconds(1), std::chrono::ceil<std::chrono::seconds>(time));
+}
+
+archive::StoreSettings store_settings(const config::Settings& settings) {
+  archive::StoreSettings store;
+  store.conflict = settings.store.conflict == "replace"  ? index::ConflictPolicy::kReplace
+                   : settings.store.conflict == "ignore" ? index::ConflictPolicy::kIgnore
+                                                         : index::ConflictPolicy::kReject;
+  store.indexer.unknown_transfer_syntaxes = settings.store.unknown_transfer_syntaxes;
+  store.instance_bytes = settings.store.instance_bytes;
+  store.memory_bytes = settings.store.memory_bytes;
+  return store;
+}
+
+dicomweb::Settings dicomweb_settings(const config::Settings& settings, const std::string& secret) {
+  dicomweb::Settings web;
+  web.base_path = kBasePath;
+  web.public_url = settings.http.public_url;
+  web.trusted_proxies = settings.http.trusted_proxies;
+  web.boundary_secret = secret;
+  web.strict_transfer_syntax = settings.dicomweb.strict_transfer_syntax;
+  web.sanitize_preamble = settings.dicomweb.sanitize_preamble;
+  web.empty_search_is_204 = settings.dicomweb.empty_search_is_204;
+  web.limit_default = settings.dicomweb.limit_default;
+  web.limit_most = settings.dicomweb.limit_most;
+  return web;
+}
+
+/// The same service below /tenants/{tenant}. A configured public URL names the tenant-less address, so it is not used.
+dicomweb::Settings tenant_settings(dicomweb::Settings web, const TenantId& tenant) {
+  web.base_path = "/tenants/" + tenant.str() + kBasePath;
+  web.public_url.clear();
+  return web;
+}
+
+http::ServerSettings http_settings(const config::Settings& settings, std::uint64_t open_files, std::string socket) {
+  const auto& from = settings.http;
+  http::ServerSettings to;
+  to.listen = from.listen;
+  to.io_threads = from.io_threads;
+  to.cors.allowed_origins = from.cors_origins;
+  to.trusted_proxies = from.trusted_proxies;
+  to.unix_socket = std::move(socket);
+  to.limits.connections = connections_for(from.connections, open_files);
+  to.limits.connections_per_address = from.connections_per_address;
+  to.limits.header_bytes = from.header_bytes;
+  to.limits.header_count = from.header_count;
+  to.limits.line_bytes = from.line_bytes;
+  to.limits.url_bytes = from.url_bytes;
+  to.limits.header_deadline = from.header_deadline;
+  to.limits.idle_keep_alive = from.idle_keep_alive;
+  to.limits.write_stall = from.write_stall;
+  to.limits.body_rate_bytes_per_s = from.body_rate_bytes_per_s;
+  to.limits.body_rate_window = from.body_rate_window;
+  to.limits.body_bytes = from.body_bytes;
+  to.limits.request_life = from.request_life;
+  return to;
+}
+
+JanitorSettings janitor_settings(const config::Settings& settings) {
+  JanitorSettings janitor;
+  janitor.sweep_every = in_seconds(settings.worker.sweep_interval);
+  janitor.litter_age = in_seconds(settings.worker.sweep_age);
+  // A deleted object goes soon after it is due, also when an operator chose a short grace.
+  janitor.unlink_every = std::clamp(in_seconds(settings.deletes.object_grace) / 10, std::chrono::seconds(1), std::chrono::seconds(30));
+  return janitor;
+}
+
+Result<void> check_exposure(const config::Settings& settings) {
+  if (is_loopback(settings.http.listen) || settings.http.insecure_open) return {};
+  return Error::invalid("http.listen = \"" + settings.http.listen + "\" can be reached from other machines, but no authentication is "
+                        "configured: everybody there could read and delete everything. Listen on 127.0.0.1, or say "
+                        "--http-insecure-open to serve it openly all the same");
+}
+
+void log_access(observe::Log& log, const http::AccessRecord& record) {
+  const auto level = record.status >= 500 ? observe::LogLevel::kError : observe::LogLevel::kInfo;
+  if (!log.writes(level)) return;
+  const double duration_ms = static_cast<double>(record.duration.count()) / 1000.0;
+  const observe::Field fields[] = {
+      {"request_id", record.request_id}, {"tenant", record.tenant},     {"principal", record.principal},
+      {"remote", record.remote_address}, {"method", record.method},     {"path", record.path},
+      {"status", record.status},         {"bytes_in", record.bytes_in}, {"bytes_out", record.bytes_out},
+      {"duration_ms", duration_ms},      {"complete", record.complete}, {"detail", record.error_detail},
+  };
+  const std::span<const observe::Field> all(fields);
+  log.write(level, "request", record.error_detail.empty() ? all.first(all.size() - 1) : all);
+}
+
+/// Studies change for readers when something was committed or deleted.
+void count_requests(observe::Metrics& metrics, const http::AccessRecord& record) {
+  const char* result = record.status >= 500 ? "5xx" : record.status >= 400 ? "4xx" : record.status >= 300 ? "3xx" : "2xx";
+  metrics.counter("gantry_http_requests_total", "Requests answered.", {{"method", record.method}, {"status", result}}).add();
+  metrics.histogram("gantry_http_request_duration_seconds", "From the request's head to the answer's last byte.",
+                    observe::seconds_bounds(), {{"method", record.method}})
+      .observe(static_cast<double>(record.duration.count()) / 1e6);
+}
+
+std::string address_with(const std::string& listen, std::uint16_t port) {
+  return listen.substr(0, listen.rfind(':') + 1) + std::to_string(port);
+}
+
+}  // namespace
+
+const char* version() noexcept { return GANTRY_VERSION; }
+
+/// Everything that runs, in the order in which it is made. Members go in reverse, so each part outlives those below it.
+class App::Parts {
+ public:
+  Parts(config::Settings given, observe::Log& log_to, DataFolder locked, std::unique_ptr<index::InstanceIndex> opened_index,
+        std::unique_ptr<storage::ObjectStore> opened_objects)
+      : settings(std::move(given)),
+        log(log_to),
+        folder(std::move(locked)),
+        open_files(raise_open_files()),
+        index(std::move(opened_index)),
+        objects(std::move(opened_objects)),
+        disk_pool("disk", kDiskThreads, kQueueMost),
+        index_pool("index", index_threads(), kQueueMost),
+        retrieves(*index, *objects),
+        store(*index, *objects, disk_pool, store_settings(settings), &retrieves),
+        deletes(*index, in_seconds(settings.deletes.object_grace), &retrieves),
+        queries(*index),
+        web{store, queries, retrieves, deletes, index_pool, disk_pool, dicomweb_settings(settings, folder.secret())},
+        tenant_web{store, queries, retrieves, deletes, index_pool, disk_pool, tenant_settings(web.settings, tenant)},
+        site{*index, *objects, index_pool, disk_pool, web.settings, facts(), folder.identity(), [this] { return metrics.text(); }},
+        server(http_settings(settings, open_files, folder.admin_socket()), http::Router(routes()), hooks(), disk_pool),
+        janitor(*index, *objects, janitor_settings(settings), [this](bool failed, const std::string& words) {
+          log.write(failed ? observe::LogLevel::kWarn : observe::LogLevel::kInfo, words, {});
+        }) {
+    publish_metrics();
+  }
+
+  std::vector<http::Route> routes() {
+    std::vector<http::Route> all = site_routes(site);
+    for (auto* services : {&web, &tenant_web}) {
+      for (auto* make : {&dicomweb::store_routes, &dicomweb::search_routes, &dicomweb::retrieve_routes}) {
+        for (auto& route : make(*services)) all.push_back(std::move(route));
+      }
+    }
+    return all;
+  }
+
+  http::ServerHooks hooks() {
+    http::ServerHooks made;
+    made.authorize = [this](http::Request& request, http::Permission permission) { return authorize(request, permission); };
+    made.log = [this](const http::AccessRecord& record) {
+      count_requests(metrics, record);
+      log_access(log, record);
+    };
+    return made;
+  }
+
+  Task<Result<void>> authorize(http::Request& request, http::Permission permission) {
+    co_return access.admit(request, permission);
+  }
+
+  PageFacts facts() const {
+    PageFacts facts;
+    facts.version = version();
+    facts.data = folder.path().string();
+    facts.index = config::redact_url(settings.index.url);
+    facts.storage = config::redact_url(settings.storage.url);
+    facts.cache = "memory";
+    facts.authentication = is_loopback(settings.http.listen) ? "none; this machine only" : "none, open to every machine that reaches it";
+    return facts;
+  }
+
+  void publish_metrics() {
+    const auto counter = [this](const char* name, const char* help, auto read) {
+      metrics.read_counter(name, help, [read] { return static_cast<double>(read()); });
+    };
+    const auto gauge = [this](const char* name, const char* help, auto read) {
+      metrics.read_gauge(name, help, [read] { return static_cast<double>(read()); });
+    };
+    gauge("gantry_http_open_connections", "Connections that are open.", [this] { return server.counters().connections_open; });
+    counter("gantry_http_connections_total", "Connections accepted.", [this] { return server.counters().connections_total; });
+    counter("gantry_http_received_bytes_total", "Bytes received.", [this] { return server.counters().bytes_in; });
+    counter("gantry_http_sent_bytes_total", "Bytes sent.", [this] { return server.counters().bytes_out; });
+    counter("gantry_store_stored_total", "Instances stored.", [this] { return store.counters().stored; });
+    counter("gantry_store_unchanged_total", "Instances that were there already.", [this] { return store.counters().unchanged; });
+    counter("gantry_store_failed_total", "Instances that were not stored.", [this] { return store.counters().failed; });
+    counter("gantry_store_commits_total", "Transactions.", [this] { return store.counters().groups; });
+    gauge("gantry_store_waiting_instances", "Instances that wait for their commit.", [this] { return store.counters().waiting; });
+    counter("gantry_instance_cache_hits_total", "Instances found in memory.", [this] { return retrieves.cache_counters().hits; });
+    counter("gantry_instance_cache_misses_total", "Instances read from the index.", [this] { return retrieves.cache_counters().misses; });
+    gauge("gantry_disk_waiting_tasks", "Tasks that wait for a disk thread.", [this] { return disk_pool.queued(); });
+    gauge("gantry_index_waiting_tasks", "Tasks that wait for an index thread.", [this] { return index_pool.queued(); });
+    counter("gantry_log_lost_lines_total", "Log lines that were lost.", [this] { return log.dropped(); });
+  }
+
+  void stop(std::chrono::seconds grace) {
+    site.drain();
+    server.stop(grace);
+    janitor.stop();
+  }
+
+  const TenantId tenant{kDefaultTenant};
+  const config::Settings settings;
+  observe::Log& log;
+  DataFolder folder;
+  const std::uint64_t open_files;
+  observe::Metrics metrics;
+  std::unique_ptr<index::InstanceIndex> index;
+  std::unique_ptr<storage::ObjectStore> objects;
+  WorkerPool disk_pool;
+  WorkerPool index_pool;
+  archive::RetrieveService retrieves;
+  archive::StoreService store;
+  archive::DeleteService deletes;
+  archive::QueryService queries;
+  const OpenAccess access{tenant};
+  dicomweb::Services web;
+  dicomweb::Services tenant_web;
+  Site site;
+  http::Server server;
+  Janitor janitor;
+};
+
+Result<std::unique_ptr<App>> App::start(const config::Settings& settings, observe::Log& log) {
+  GANTRY_TRY(check_exposure(settings));
+  GANTRY_TRY(check_build(settings));
+  GANTRY_LET(auto folder, DataFolder::open(settings.data.dir));
+  GANTRY_LET(auto index, open_index(settings, TenantId(kDefaultTenant)));
+  GANTRY_LET(auto objects, open_objects(settings));
+  auto parts = std::make_unique<Parts>(settings, log, std::move(folder), std::move(index), std::move(objects));
+  if (!is_loopback(settings.http.listen)) {
+    log.warn("serving beyond this machine without authentication: everybody who reaches it can read and delete everything");
+  }
+  GANTRY_TRY(parts->server.start());
+  return std::unique_ptr<App>(new App(std::move(parts)));
+}
+
+App::App(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+App::~App() { stop(std::chrono::seconds(0)); }
+
+void App::stop(std::chrono::seconds grace) { parts_->stop(grace); }
+
+std::string App::ready_line() const {
+  const auto& settings = parts_->settings;
+  const std::string address = "http://" + address_with(settings.http.listen, parts_->server.port());
+  return "Gantry " + std::string(version()) + " is ready: " + address + "/ (DICOMweb at " + address + kBasePath + "), dimse " +
+         settings.dimse.listen + " not in this build, index " + config::redact_url(settings.index.url) + ", storage " +
+         config::redact_url(settings.storage.url) + ", cache memory, authentication " + parts_->site.facts.authentication +
+         ", open files " + std::to_string(parts_->open_files) + " (connections at most " +
+         std::to_string(connections_for(settings.http.connections, parts_->open_files)) + ")";
+}
+
+class OfflineArchive::Parts {
+ public:
+  DataFolder folder;
+  std::unique_ptr<index::InstanceIndex> index;
+  std::unique_ptr<storage::ObjectStore> objects;
+};
+
+Result<std::unique_ptr<OfflineArchive>> OfflineArchive::open(const config::Settings& settings) {
+  GANTRY_LET(auto folder, DataFolder::open(settings.data.dir));
+  GANTRY_LET(auto index, open_index(settings, TenantId(kDefaultTenant)));
+  GANTRY_LET(auto objects, open_objects(settings));
+  std::unique_ptr<Parts> parts(new Parts{std::move(folder), std::move(index), std::move(objects)});
+  return std::unique_ptr<OfflineArchive>(new OfflineArchive(std::move(parts)));
+}
+
+OfflineArchive::OfflineArchive(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+OfflineArchive::~OfflineArchive() = default;
+index::InstanceIndex& OfflineArchive::index() { return *parts_->index; }
+storage::ObjectStore& OfflineArchive::objects() { return *parts_->objects; }
+
+}  // namespace gantry::server

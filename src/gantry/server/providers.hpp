@@ -1,0 +1,26 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "gantry/base/result.hpp"
+#include "gantry/config/settings.hpp"
+#include "gantry/index/instance_index.hpp"
+#include "gantry/storage/object_store.hpp"
+
+namespace gantry::server {
+
+/// The index that `index.url` names, opened, with its tenant made. kUnsupported: this build has no such index.
+Result<std::unique_ptr<index::InstanceIndex>> open_index(const config::Settings& settings, const TenantId& tenant);
+/// The object store that `storage.url` names. kUnsupported: this build has no such store.
+Result<std::unique_ptr<storage::ObjectStore>> open_objects(const config::Settings& settings);
+/// kUnsupported when settings ask for what this build does not have beside them: a cache server.
+Result<void> check_build(const config::Settings& settings);
+
+/// How many threads read the index: blocking readers, so more than cores, but each holds a connection and its cache.
+[[nodiscard]] unsigned index_threads();
+
+/// The one tenant while no authentication is configured.
+inline constexpr const char* kDefaultTenant = "default";
+
+}  // namespace gantry::server
