@@ -94,7 +94,7 @@ Connection::Traffic Connection::account() {
 }
 
 void Connection::close_if_idle() {
-  if (waiting_ && input_.empty()) wire_.cut();
+  if (lingering_ || (waiting_ && input_.empty())) wire_.cut();
 }
 
 Task<void> Connection::run(std::unique_ptr<Connection> self) {
@@ -355,6 +355,7 @@ void Connection::log(const Exchange& exchange, const std::string& detail) {
 
 Task<void> Connection::linger() {
   wire_.finish_sending();
+  lingering_ = true;
   const Deadline until = Clock::now() + std::min<std::chrono::milliseconds>(kLingerTime, limits_.write_stall);
   std::size_t turn_bytes = 0;
   while (Clock::now() < until && !core_.edge.stopping.load(std::memory_order_relaxed)) {

@@ -25,7 +25,8 @@ namespace gantry::http {
 
 namespace {
 
-constexpr std::chrono::milliseconds kAcceptPause{100};
+constexpr std::chrono::milliseconds kStarvedPause{100};  // out of descriptors or memory
+constexpr std::chrono::milliseconds kFullPause{5};       // until the connection that was closed for a new one is gone
 
 /// The peer's address without the port; IPv4 in IPv6 as IPv4.
 std::string address_text(const sockaddr_storage& peer) {
@@ -160,18 +161,20 @@ Task<void> Core::accept_from(Listener& listener) {
     auto token = boost::asio::redirect_error(kUseTask, error);
     co_await listener.descriptor.async_wait(boost::asio::posix::descriptor_base::wait_read, token);
     if (error || edge.stopping.load()) break;
-    if (accept_all(listener)) continue;
-    // Out of descriptors or memory: asking again at once would only spin, so make room and wait. Clients queue meanwhile.
+    const Accepted accepted_what = accept_all(listener);
+    if (accepted_what == Accepted::kAll) continue;
+    // No room: asking again at once would only spin, so make some and wait. Clients queue in the kernel meanwhile.
     make_room();
-    listener.pause.expires_after(kAcceptPause);
+    listener.pause.expires_after(accepted_what == Accepted::kFull ? kFullPause : kStarvedPause);
     auto pause_token = boost::asio::redirect_error(kUseTask, error);
     co_await listener.pause.async_wait(pause_token);
   }
 }
 
-bool Core::accept_all(Listener& listener) {
+Core::Accepted Core::accept_all(Listener& listener) {
   constexpr int kAtOnce = 64;  // then others have their turn
   for (int i = 0; i < kAtOnce; ++i) {
+    if (edge.connections.load(std::memory_order_relaxed) >= edge.settings.limits.connections) return Accepted::kFull;
     sockaddr_storage peer{};
     socklen_t size = sizeof peer;
     UniqueFd socket(::accept4(listener.descriptor.native_handle(), reinterpret_cast<sockaddr*>(&peer), &size,
@@ -180,12 +183,12 @@ bool Core::accept_all(Listener& listener) {
       admit(std::move(socket), listener.is_unix ? "unix" : address_text(peer), listener.is_unix);
       continue;
     }
-    if (errno == EAGAIN || errno == EWOULDBLOCK) return true;
-    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) return false;
+    if (errno == EAGAIN || errno == EWOULDBLOCK) return Accepted::kAll;
+    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) return Accepted::kStarved;
     // Others are about a connection that went away again (accept(2) lists them), or the listener, which the next wait
     // tells.
   }
-  return true;
+  return Accepted::kAll;
 }
 
 void Core::admit(UniqueFd socket, std::string address, bool is_unix) {
@@ -193,7 +196,6 @@ void Core::admit(UniqueFd socket, std::string address, bool is_unix) {
   const ServerLimits& limits = edge.settings.limits;
   const std::size_t open = edge.connections.load(std::memory_order_relaxed);
   if (open + 1 > limits.connections - limits.connections / 10) make_room();
-  if (open >= limits.connections) return;
   const bool counted = !is_unix && !is_loopback(address) && !edge.is_trusted(address);
   if (counted && !edge.addresses.enter(address, limits.connections_per_address)) return;
   if (!is_unix) {

@@ -104,8 +104,9 @@ class Core {
  private:
   struct Listener;
   Task<void> accept_from(Listener& listener);
-  /// Accepts what is there. False: out of descriptors or memory.
-  bool accept_all(Listener& listener);
+  enum class Accepted { kAll, kFull, kStarved };
+  /// Accepts what is there, up to the limit of connections (kFull) or of the system (kStarved).
+  Accepted accept_all(Listener& listener);
   void admit(UniqueFd socket, std::string address, bool is_unix);
   void launch(UniqueFd socket, std::string address, bool counted);
   void make_room();

@@ -97,19 +97,19 @@ TEST(RequestBody, ThatNobodyReadEndsTheConnectionWhenLarge) {
 
 TEST(RequestBody, OverTheLimitIsRefused) {
   ServerSettings settings = quiet_settings();
-  settings.limits.body_bytes = 1000;
+  settings.limits.body_bytes = 100'000;
   TestServer test({count_route()}, settings);
   Client declared = test.connect();
-  const Reply at_once = declared.ask(post("Content-Length: 1001\r\n", "/count"));
+  const Reply at_once = declared.ask(post("Content-Length: 100001\r\n", "/count"));
   EXPECT_EQ(at_once.status, 413) << "before a byte of it came";
   EXPECT_TRUE(declared.ended());
   Client chunked = test.connect();
-  chunked.send(post("Transfer-Encoding: chunked\r\n", "/count") + "3E9\r\n" + pattern(1001) + "\r\n0\r\n\r\n");
+  chunked.send(post("Transfer-Encoding: chunked\r\n", "/count") + "186A1\r\n" + pattern(100'001) + "\r\n0\r\n\r\n");
   const Reply later = chunked.read();
   EXPECT_EQ(later.status, 413);
   EXPECT_EQ(later.header("Connection"), "close");
   Client fitting = test.connect();
-  EXPECT_EQ(fitting.ask(post("Content-Length: 1000\r\n", "/count") + pattern(1000)).body, "1000");
+  EXPECT_EQ(fitting.ask(post("Content-Length: 100000\r\n", "/count") + pattern(100'000)).body, "100000");
 }
 
 TEST(RequestBody, LargerThanItsReaderWantsIsRefusedByTheReader) {
