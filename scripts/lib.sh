@@ -21,7 +21,11 @@ TEST_PACKAGES=(
   clang-14 libclang-rt-14-dev                                  # fuzz targets
   python3-venv dcmtk                                           # Python tests, and the DICOM toolkit as the oracle
   curl strace procps                                           # clients, and what the kernel sees
+  chromium                                                     # a viewer in a real browser
 )
+# Node.js drives the browser. Its own packages bring npm along, Debian's do not: what is there is good enough.
+command -v node >/dev/null || TEST_PACKAGES+=(nodejs)
+command -v npm >/dev/null || TEST_PACKAGES+=(npm)
 
 say() { printf '\n==> %s\n' "$*"; }
 die() {
