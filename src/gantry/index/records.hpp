@@ -92,7 +92,7 @@ struct SearchRow {
   std::optional<SeriesRow> series;
   std::optional<InstanceRow> instance;
   /// zstd of the instance's JSON when asked for; at study and series level that of its first committed instance (when
-  /// that one was deleted: of the first that is left, in the default order).
+  /// that one was deleted: of the first that is left in the series, of the first series that is left in the study).
   std::string attributes_zstd;
 };
 

@@ -7,6 +7,7 @@ namespace {
 
 constexpr std::size_t kPatternBytesMost = 1024;
 constexpr std::size_t kValuesMost = 10'000;
+constexpr std::size_t kMultiValuesMost = 256;  ///< of fields that have several values themselves
 constexpr std::size_t kMatchesMost = 256;
 
 std::string name_of(Field field) { return std::string(traits_of(field).column); }
@@ -23,7 +24,9 @@ Result<void> validate_match(const SearchQuery& query, const Match& match) {
   switch (match.kind) {
     case Match::Kind::kAnyOf:
       if (values == 0) return Error::invalid(name_of(match.field) + " needs a value");
-      if (values > kValuesMost) return Error::invalid(name_of(match.field) + " has too many values");
+      if (values > kMultiValuesMost && (field.kind == FieldKind::kMulti || field.kind == FieldKind::kModalities)) {
+        return Error::invalid(name_of(match.field) + " has too many values");
+      }
       return {};
     case Match::Kind::kWildcard:
     case Match::Kind::kFolded:
@@ -75,7 +78,12 @@ Result<void> validate(const SearchQuery& query) {
   if (query.matches.size() > kMatchesMost) return Error::invalid("too many conditions");
   if (query.series && query.level == Level::kStudy) return Error::invalid("a search for studies within a series");
   if (query.sop && query.level != Level::kInstance) return Error::invalid("a search above instances within an instance");
-  for (const Match& match : query.matches) GANTRY_TRY(validate_match(query, match));
+  std::size_t values = 0;
+  for (const Match& match : query.matches) {
+    GANTRY_TRY(validate_match(query, match));
+    values += match.values.size();
+  }
+  if (values > kValuesMost) return Error::invalid("too many values");
   for (const Order& order : query.order) {
     if (level_of(order.field) > query.level) {
       return Error::invalid(name_of(order.field) + " belongs to a level below the search");

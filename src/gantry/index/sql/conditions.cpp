@@ -1,0 +1,294 @@
+#include "gantry/index/sql/conditions.hpp"
+
+#include <algorithm>
+
+#include "gantry/index/fields.hpp"
+#include "gantry/index/fold.hpp"
+#include "gantry/index/wildcard.hpp"
+
+namespace gantry::index::sql {
+namespace {
+
+using Kind = Match::Kind;
+
+std::string column_of(Field field) {
+  const FieldTraits& traits = traits_of(field);
+  return std::string(alias_of(traits.level)).append(traits.column);
+}
+
+void write_in(Text& sql, const std::string& column, const std::vector<Value>& values) {
+  sql << column;
+  if (values.size() == 1) {
+    sql << " = ";
+    sql.bind(values[0]);
+    return;
+  }
+  sql << " IN (";
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (i > 0) sql << ", ";
+    sql.bind(values[i]);
+  }
+  sql << ")";
+}
+
+// Dates, times and numbers are compared by what they mean; what means nothing, by its text.
+void write_any_of_keys(Text& sql, const Match& match, FieldKind kind) {
+  std::vector<Value> keys, texts;
+  for (const std::string& value : match.values) {
+    if (kind == FieldKind::kNumber) {
+      const auto number = number_key(value);
+      number == kNoNumber ? texts.emplace_back(value) : keys.emplace_back(number);
+    } else {
+      const std::string key = kind == FieldKind::kDate ? date_key(value) : time_key(value);
+      key.empty() ? texts.emplace_back(value) : keys.emplace_back(key);
+    }
+  }
+  sql << "(";
+  if (!keys.empty()) write_in(sql, column_of(match.field) + "_key", keys);
+  if (!keys.empty() && !texts.empty()) sql << " OR ";
+  if (!texts.empty()) write_in(sql, column_of(match.field), texts);
+  sql << ")";
+}
+
+void write_any_of(Text& sql, const Match& match) {
+  const FieldKind kind = traits_of(match.field).kind;
+  const std::string column = column_of(match.field);
+  if (kind == FieldKind::kDate || kind == FieldKind::kTime || kind == FieldKind::kNumber) {
+    return write_any_of_keys(sql, match, kind);
+  }
+  if (kind == FieldKind::kMulti || kind == FieldKind::kModalities) {
+    sql << "(";
+    for (std::size_t i = 0; i < match.values.size(); ++i) {
+      if (i > 0) sql << " OR ";
+      sql << sql.dialect().has_value(column, sql.parameter(match.values[i]));
+    }
+    sql << ")";
+    return;
+  }
+  write_in(sql, column, std::vector<Value>(match.values.begin(), match.values.end()));
+}
+
+void write_range(Text& sql, const Match& match) {
+  const std::string key = column_of(match.field) + "_key";
+  const KeyRange range = key_range(match);
+  sql << "(";
+  if (range.from.empty()) {
+    sql << key << " <> ''";
+  } else {
+    sql << key << " >= ";
+    sql.bind(range.from);
+  }
+  if (!range.to.empty()) {
+    sql << " AND " << key << " <= ";
+    sql.bind(range.to);
+  }
+  sql << ")";
+}
+
+// A row without a time is there all day. The dates alone stand beside the whole, for the index.
+void write_date_time_range(Text& sql, const Match& match) {
+  const std::string date = column_of(match.field) + "_key";
+  const std::string time = column_of(match.time_field) + "_key";
+  const auto at = [&](const std::string& missing) {
+    return date + " || CASE WHEN " + time + " = '' THEN '" + missing + "' ELSE " + time + " END";
+  };
+  const std::string from = date_key(match.values[0]), to = date_key(match.values[2]);
+  sql << "(" << date << " <> ''";
+  if (!from.empty()) {
+    sql << " AND " << date << " >= ";
+    sql.bind(from);
+    sql << " AND " << at(time_key_upper("23")) << " >= ";
+    sql.bind(from + time_key(match.values[1].empty() ? "00" : match.values[1]));
+  }
+  if (!to.empty()) {
+    sql << " AND " << date << " <= ";
+    sql.bind(to);
+    sql << " AND " << at(time_key("00")) << " <= ";
+    sql.bind(to + time_key_upper(match.values[3].empty() ? "23" : match.values[3]));
+  }
+  sql << ")";
+}
+
+/// The least text above every text that begins with `prefix`; "" when there is none.
+std::string after_prefix(std::string prefix) {
+  while (!prefix.empty() && static_cast<unsigned char>(prefix.back()) == 0xFF) prefix.pop_back();
+  if (!prefix.empty()) prefix.back() = static_cast<char>(static_cast<unsigned char>(prefix.back()) + 1);
+  return prefix;
+}
+
+struct TermField {
+  Field field;
+  Term kind;
+};
+constexpr TermField kTermFields[] = {
+    {Field::kPatientId, Term::kPatientId},
+    {Field::kAccessionNumber, Term::kAccessionNumber},
+    {Field::kStudyId, Term::kStudyId},
+    {Field::kPatientName, Term::kPatientName},
+    {Field::kReferringPhysicianName, Term::kReferringPhysician},
+    {Field::kStudyDescription, Term::kStudyDescription},
+    {Field::kModalitiesInStudy, Term::kModality},
+    {Field::kModality, Term::kModality},
+    {Field::kPatientBirthDate, Term::kPatientBirthDate},
+    {Field::kSeriesDescription, Term::kSeriesDescription},
+    {Field::kBodyPartExamined, Term::kBodyPart},
+    {Field::kProtocolName, Term::kProtocolName},
+    {Field::kScheduledProcedureStepId, Term::kScheduledStepId},
+    {Field::kRequestedProcedureId, Term::kRequestedProcedureId},
+    {Field::kPerformedProcedureStepStartDate, Term::kPerformedStepDate},
+};
+
+bool lookup_any_of(TermLookup& lookup, const Match& match, FieldKind kind) {
+  for (const std::string& value : match.values) {
+    std::string term = value;
+    if (kind == FieldKind::kDescription) term = search_text(value);
+    if (kind == FieldKind::kDate) term = date_key(value);
+    // A modality with a backslash is several terms; names have theirs by group. Both are asked of rows only.
+    if (term.empty() || kind == FieldKind::kName || term.find('\\') != std::string::npos) return false;
+    lookup.equal.push_back(std::move(term));
+  }
+  return true;
+}
+
+bool lookup_wildcard(TermLookup& lookup, const Match& match, FieldKind kind) {
+  const std::string& pattern = match.values[0];
+  if (kind != FieldKind::kText && kind != FieldKind::kMulti && kind != FieldKind::kModalities) return false;
+  if (matches_wildcard(pattern, "") || pattern.find('\\') != std::string::npos) return false;
+  const std::string prefix(wildcard_prefix(pattern));
+  if (prefix.size() == pattern.size()) {
+    lookup.equal.push_back(pattern);
+    return true;
+  }
+  lookup.from = prefix;
+  lookup.below = after_prefix(prefix);
+  lookup.pattern = pattern;
+  lookup.check = TermLookup::Check::kWildcard;
+  return true;
+}
+
+bool lookup_folded(TermLookup& lookup, const Match& match, FieldKind kind) {
+  if (kind != FieldKind::kDescription) return false;
+  const FoldedPattern pattern(match.values[0]);
+  if (pattern.matches("")) return false;
+  if (!pattern.has_wildcards()) {
+    lookup.equal.emplace_back(pattern.prefix());
+    return true;
+  }
+  lookup.from = pattern.prefix();
+  lookup.below = after_prefix(lookup.from);
+  lookup.pattern = match.values[0];
+  if (!pattern.is_prefix_only()) lookup.check = TermLookup::Check::kFolded;
+  return true;
+}
+
+bool lookup_name(TermLookup& lookup, const Match& match) {
+  const NamePattern pattern(match.values[0]);
+  std::size_t group = 0;
+  while (group < pattern.groups().size() && pattern.is_universal(group)) ++group;
+  if (group == pattern.groups().size()) return false;
+  const FoldedPattern& folded = pattern.groups()[group];
+  if (folded.matches(std::string(folded.carets(), '^'))) return false;  // also meets names without this group
+  lookup.from = folded.prefix();
+  while (!lookup.from.empty() && lookup.from.back() == '^') lookup.from.pop_back();
+  if (!folded.has_wildcards()) {
+    lookup.equal.push_back(std::exchange(lookup.from, {}));
+    return true;
+  }
+  lookup.below = after_prefix(lookup.from);
+  std::string_view source = match.values[0];
+  for (std::size_t i = 0; i < group; ++i) source.remove_prefix(source.find('=') + 1);
+  lookup.pattern = source.substr(0, source.find('='));
+  if (!folded.is_prefix_only() || folded.carets() > 0) lookup.check = TermLookup::Check::kName;
+  return true;
+}
+
+}  // namespace
+
+std::string_view alias_of(Level level) noexcept {
+  switch (level) {
+    case Level::kStudy: return "st.";
+    case Level::kSeries: return "se.";
+    case Level::kInstance: break;
+  }
+  return "im.";
+}
+
+void write_condition(Text& sql, const Match& match) {
+  const FieldTraits& traits = traits_of(match.field);
+  const std::string column = column_of(match.field);
+  const Dialect& dialect = sql.dialect();
+  switch (match.kind) {
+    case Kind::kAnyOf: write_any_of(sql, match); return;
+    case Kind::kWildcard:
+      if (traits.kind == FieldKind::kMulti || traits.kind == FieldKind::kModalities) {
+        sql << dialect.has_like(column, sql.parameter(match.values[0]));
+      } else {
+        sql << dialect.wildcard(column, sql.parameter(match.values[0]));
+      }
+      return;
+    case Kind::kFolded:
+      sql << dialect.folded(traits.kind == FieldKind::kDescription ? column + "_fold" : dialect.fold(column),
+                            sql.parameter(match.values[0]));
+      return;
+    case Kind::kName: sql << dialect.person_name(column + "_fold", sql.parameter(match.values[0])); return;
+    case Kind::kRange: write_range(sql, match); return;
+    case Kind::kDateTimeRange: write_date_time_range(sql, match); return;
+    case Kind::kEmpty: sql << column << " = ''"; return;
+  }
+}
+
+std::optional<TermLookup> term_lookup(const Match& match) {
+  const auto* const found = std::find_if(std::begin(kTermFields), std::end(kTermFields),
+                                         [&](const TermField& entry) { return entry.field == match.field; });
+  if (found == std::end(kTermFields)) return std::nullopt;
+  TermLookup lookup;
+  lookup.kind = found->kind;
+  lookup.of_study = static_cast<int>(found->kind) < static_cast<int>(Term::kSeriesDescription);
+  // A study-level term is made of the whole value, whatever it holds; the modality of a series by its values.
+  const FieldKind kind = match.field == Field::kModality ? FieldKind::kModalities : traits_of(match.field).kind;
+  bool usable = false;
+  switch (match.kind) {
+    case Kind::kAnyOf: usable = lookup_any_of(lookup, match, kind); break;
+    case Kind::kWildcard: usable = match.field != Field::kModality && lookup_wildcard(lookup, match, kind); break;
+    case Kind::kFolded: usable = lookup_folded(lookup, match, kind); break;
+    case Kind::kName: usable = lookup_name(lookup, match); break;
+    case Kind::kRange:
+      if (kind == FieldKind::kDate) {
+        const KeyRange range = key_range(match);
+        lookup.from = range.from;
+        lookup.through = range.to;
+        usable = true;
+      }
+      break;
+    case Kind::kDateTimeRange:
+    case Kind::kEmpty: break;
+  }
+  return usable ? std::optional(std::move(lookup)) : std::nullopt;
+}
+
+void write_lookup(Text& sql, const TermLookup& lookup) {
+  sql << "t.kind = ";
+  sql.bind(std::int64_t{static_cast<int>(lookup.kind)});
+  if (!lookup.equal.empty()) {
+    sql << " AND ";
+    write_in(sql, "t.term", std::vector<Value>(lookup.equal.begin(), lookup.equal.end()));
+    return;
+  }
+  const auto bound = [&sql](std::string_view comparison, const std::string& value) {
+    if (value.empty()) return;
+    sql << comparison;
+    sql.bind(value);
+  };
+  bound(" AND t.term >= ", lookup.from);
+  bound(" AND t.term < ", lookup.below);
+  bound(" AND t.term <= ", lookup.through);
+  const Dialect& dialect = sql.dialect();
+  switch (lookup.check) {
+    case TermLookup::Check::kNone: break;
+    case TermLookup::Check::kWildcard: sql << " AND " << dialect.wildcard("t.term", sql.parameter(lookup.pattern)); break;
+    case TermLookup::Check::kFolded: sql << " AND " << dialect.folded("t.term", sql.parameter(lookup.pattern)); break;
+    case TermLookup::Check::kName: sql << " AND " << dialect.person_name("t.term", sql.parameter(lookup.pattern)); break;
+  }
+}
+
+}  // namespace gantry::index::sql

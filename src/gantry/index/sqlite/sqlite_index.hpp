@@ -1,0 +1,75 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "gantry/index/instance_index.hpp"
+
+namespace gantry::index {
+
+struct SqliteSettings {
+  std::string path;      ///< the database file; made when absent, its folder exists
+  unsigned readers = 4;  ///< connections for reading; one more writes, one more checkpoints
+  /// The most that one search may compute, beside ctx.deadline: kTimeout.
+  std::chrono::milliseconds statement_time{5000};
+  int reader_cache_kb = 8 * 1024;
+  int writer_cache_kb = 32 * 1024;
+  /// Above this the write-ahead log is moved into the database, behind the commits' back. A reader that keeps an old
+  /// state open delays that, nothing else does.
+  std::uint64_t log_bytes = 16ULL << 20;
+};
+
+/// The embedded index: one file, WAL, synchronous = FULL, one writer (commits take turns) beside several readers, each
+/// of which sees one consistent state. The caller sees to it that no other process writes.
+class SqliteIndex final : public InstanceIndex {
+ public:
+  /// Opens or makes the file and brings its schema up to date. kUnsupported: made by a newer major; kInternal: damaged
+  /// or no database; kUnavailable: can't be opened or written now.
+  static Result<std::unique_ptr<SqliteIndex>> open(SqliteSettings settings);
+  ~SqliteIndex() override;
+
+  Result<std::vector<Committed>> commit(const RequestContext& ctx, std::span<const InstanceRecord> batch,
+                                        ConflictPolicy policy) override;
+  Result<void> search(const RequestContext& ctx, const SearchQuery& query,
+                      const std::function<bool(SearchRow&&)>& visit) override;
+  Result<std::uint64_t> count(const RequestContext& ctx, const SearchQuery& query, std::uint64_t most) override;
+  Result<TenantTotals> totals(const RequestContext& ctx) override;
+  Result<std::optional<Located>> locate(const RequestContext& ctx, const StudyUid& study, const SeriesUid& series,
+                                        const SopUid& sop) override;
+  Result<std::optional<std::uint64_t>> version_of(const RequestContext& ctx, const StudyUid& study,
+                                                  const std::optional<SeriesUid>& series) override;
+  Result<std::uint64_t> remove(const RequestContext& ctx, const StudyUid& study, const std::optional<SeriesUid>& series,
+                               const std::optional<SopUid>& sop, std::chrono::seconds object_grace) override;
+  Result<std::vector<ObjectKey>> due_deletions(const RequestContext& ctx, std::size_t limit) override;
+  Result<void> deletion_done(const RequestContext& ctx, std::span<const ObjectKey> keys) override;
+  Result<void> deletion_failed(const RequestContext& ctx, const ObjectKey& key, std::chrono::seconds retry_after) override;
+  Result<std::vector<bool>> are_held(const RequestContext& ctx, std::span<const ObjectKey> keys) override;
+  /// Reads in pages, so a long visit holds no snapshot; rows that come or go meanwhile may or may not be visited.
+  Result<void> visit_objects(const RequestContext& ctx, const std::function<bool(const HeldObject&)>& visit) override;
+  Result<std::vector<std::string>> verify_counts(const RequestContext& ctx) override;
+  Result<std::vector<Change>> changes(const RequestContext& ctx, std::uint64_t after_version, std::size_t limit) override;
+  Result<void> ensure_tenant(const RequestContext& ctx) override;
+  Result<void> set_quota(const RequestContext& ctx, std::uint64_t bytes, std::uint64_t instances) override;
+  Result<void> set_tenant_state(const RequestContext& ctx, TenantState state) override;
+  Result<void> save_state_info(const RequestContext& ctx, const StateRow& state) override;
+  Result<void> save_state_list(const RequestContext& ctx, std::span<const StateRow> states) override;
+  Result<void> save_json_list(const RequestContext& ctx, std::span<const JsonRow> jsons) override;
+  Result<std::vector<StateRow>> get_state_metaes(const RequestContext& ctx, const StudyUid& study) override;
+  Result<std::vector<StateRow>> get_json_metaes(const RequestContext& ctx, Timestamp end_time, std::size_t limit) override;
+  Result<std::optional<JsonRow>> get_json_meta(const RequestContext& ctx, const StudyUid& study,
+                                               const SeriesUid& series) override;
+  /// Also fails when moving the log into the database failed last time.
+  Result<void> check(const RequestContext& ctx) override;
+
+  /// How `query` would be answered, as SQLite explains it: a line per step. For tests and operators.
+  Result<std::vector<std::string>> explain(const RequestContext& ctx, const SearchQuery& query);
+
+ private:
+  struct Impl;
+  explicit SqliteIndex(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace gantry::index

@@ -1,0 +1,190 @@
+// Searching: a plan, probed and read in one snapshot.
+
+#include <algorithm>
+
+#include "gantry/index/sql/search_plan.hpp"
+#include "gantry/index/sqlite/sqlite_impl.hpp"
+
+namespace gantry::index {
+
+using sqlite::Connection;
+using sqlite::Query;
+
+namespace {
+
+/// Rows that are read before the first is visited: most searches end within, and then hold no snapshot while a slow
+/// client is served.
+constexpr std::size_t kAheadRows = 1000;
+constexpr std::size_t kAheadBytes = 4 << 20;
+
+/// What a search may still compute. The time that its visitor takes is not the search's.
+class Budget {
+ public:
+  Budget(Connection& connection, std::chrono::milliseconds most)
+      : connection_(connection), request_(connection.deadline()), left_(most) {}
+  template <class Work>
+  auto spend(Work&& work) {
+    const Deadline start = Clock::now();
+    connection_.set_deadline(std::min(request_, start + left_));
+    auto result = work();
+    left_ -= Clock::now() - start;
+    connection_.set_deadline(request_);
+    return result;
+  }
+
+ private:
+  Connection& connection_;
+  Deadline request_;
+  Clock::duration left_;
+};
+
+sql::SearchPlan::Probe probe_on(Connection& connection) {
+  return [&connection](const sql::Text& text) -> Result<std::vector<std::string>> {
+    GANTRY_LET(Query query, connection.query(text.text()));
+    query.bind_all(text.values());
+    std::vector<std::string> found;
+    for (;;) {
+      GANTRY_LET(const bool more, query.step());
+      if (!more) return found;
+      found.push_back(query.text(0));
+    }
+  };
+}
+
+template <class Row>
+int read_attributes(const Query& query, Level level, int column, Row& row) {
+  for (const auto& [name, member] : sql::select_columns(level)) {
+    if (member != nullptr) row.attributes.*member = query.text(column++);
+  }
+  return column;
+}
+
+SearchRow read_row(const Query& query, const SearchQuery& asked) {
+  SearchRow row;
+  row.study.study = StudyUid(query.text(0));
+  row.study.modalities = split_values(query.view(1));
+  row.study.series_count = query.count(2);
+  row.study.instance_count = query.count(3);
+  row.study.version = query.count(4);
+  row.study.created = sqlite::timestamp(query.integer(5));
+  row.study.updated = sqlite::timestamp(query.integer(6));
+  int column = read_attributes(query, Level::kStudy, 7, row.study);
+  if (asked.level >= Level::kSeries) {
+    SeriesRow& series = row.series.emplace();
+    series.series = SeriesUid(query.text(column));
+    series.instance_count = query.count(column + 1);
+    series.version = query.count(column + 2);
+    series.created = sqlite::timestamp(query.integer(column + 3));
+    series.updated = sqlite::timestamp(query.integer(column + 4));
+    column = read_attributes(query, Level::kSeries, column + 5, series);
+  }
+  if (asked.level == Level::kInstance) {
+    InstanceRow& instance = row.instance.emplace();
+    instance.sop = SopUid(query.text(column));
+    instance.sop_class = query.text(column + 1);
+    instance.transfer_syntax = query.text(column + 2);
+    instance.version = query.count(column + 3);
+    column = read_attributes(query, Level::kInstance, column + 4, instance);
+    if (asked.with_location) {
+      instance.location = Location{ObjectKey(query.text(column)), query.count(column + 1),
+                                   sqlite::sha256_of(query.view(column + 2)), query.text(column + 3)};
+      column += 4;
+    }
+  }
+  if (asked.with_attributes) row.attributes_zstd = query.text(column);
+  return row;
+}
+
+}  // namespace
+
+Result<void> SqliteIndex::search(const RequestContext& ctx, const SearchQuery& query,
+                                 const std::function<bool(SearchRow&&)>& visit) {
+  GANTRY_TRY(validate(query));
+  std::vector<SearchRow> ahead;
+  {
+    GANTRY_LET(const sqlite::ConnectionPool::Lease lease, impl_->readers->acquire(ctx.deadline));
+    Budget budget(*lease, impl_->settings.statement_time);
+    GANTRY_LET(sqlite::Transaction transaction, sqlite::Transaction::begin(*lease, false));
+    GANTRY_LET(const sql::SearchPlan plan, budget.spend([&] {
+      return sql::SearchPlan::make(sql::sqlite_dialect(), ctx.tenant, query, probe_on(*lease));
+    }));
+    const sql::Text text = plan.select();
+    GANTRY_LET(Query rows, lease->query(text.text()));
+    rows.bind_all(text.values());
+    std::size_t bytes = 0;
+    bool more = true;
+    while (more && ahead.size() < kAheadRows && bytes < kAheadBytes) {
+      GANTRY_LET(more, budget.spend([&] { return rows.step(); }));
+      if (!more) break;
+      ahead.push_back(read_row(rows, query));
+      bytes += sizeof(SearchRow) + ahead.back().attributes_zstd.size() +
+               (ahead.back().instance && ahead.back().instance->location ? ahead.back().instance->location->frame_index.size() : 0);
+    }
+    if (more) {
+      for (SearchRow& row : ahead) {
+        if (!visit(std::move(row))) return {};
+      }
+      ahead = {};
+      for (;;) {
+        if (Clock::now() >= ctx.deadline) return Error::timeout("the deadline passed");
+        GANTRY_LET(more, budget.spend([&] { return rows.step(); }));
+        if (!more || !visit(read_row(rows, query))) return {};
+      }
+    }
+  }
+  for (SearchRow& row : ahead) {
+    if (!visit(std::move(row))) break;
+  }
+  return {};
+}
+
+Result<std::uint64_t> SqliteIndex::count(const RequestContext& ctx, const SearchQuery& query, std::uint64_t most) {
+  GANTRY_TRY(validate(query));
+  if (query.matches.empty() && !query.study && !query.series && !query.sop) {
+    GANTRY_LET(const TenantTotals all, totals(ctx));
+    const std::uint64_t hits = query.level == Level::kStudy    ? all.studies
+                               : query.level == Level::kSeries ? all.series
+                                                               : all.instances;
+    return hits > most ? most + 1 : hits;
+  }
+  return impl_->read(ctx, [&](Connection& connection) -> Result<std::uint64_t> {
+    Budget budget(connection, impl_->settings.statement_time);
+    GANTRY_LET(sqlite::Transaction transaction, sqlite::Transaction::begin(connection, false));
+    return budget.spend([&]() -> Result<std::uint64_t> {
+      GANTRY_LET(const sql::SearchPlan plan,
+                 sql::SearchPlan::make(sql::sqlite_dialect(), ctx.tenant, query, probe_on(connection)));
+      const sql::Text text = plan.count(most);
+      GANTRY_LET(Query counted, connection.query(text.text()));
+      counted.bind_all(text.values());
+      GANTRY_LET(const bool found, counted.step());
+      return found ? counted.count(0) : std::uint64_t{0};
+    });
+  });
+}
+
+Result<std::vector<std::string>> SqliteIndex::explain(const RequestContext& ctx, const SearchQuery& query) {
+  GANTRY_TRY(validate(query));
+  return impl_->read(ctx, [&](Connection& connection) -> Result<std::vector<std::string>> {
+    std::vector<std::string> lines;
+    const auto explain_text = [&](const sql::Text& text) -> Result<void> {
+      GANTRY_LET(Query rows, connection.query("EXPLAIN QUERY PLAN " + text.text()));
+      rows.bind_all(text.values());
+      for (;;) {
+        GANTRY_LET(const bool more, rows.step());
+        if (!more) return {};
+        lines.push_back(rows.text(3));
+      }
+    };
+    const auto probe = probe_on(connection);
+    GANTRY_LET(const sql::SearchPlan plan,
+               sql::SearchPlan::make(sql::sqlite_dialect(), ctx.tenant, query,
+                                     [&](const sql::Text& text) -> Result<std::vector<std::string>> {
+                                       GANTRY_TRY(explain_text(text));
+                                       return probe(text);
+                                     }));
+    GANTRY_TRY(explain_text(plan.select()));
+    return lines;
+  });
+}
+
+}  // namespace gantry::index
