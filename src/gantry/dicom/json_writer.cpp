@@ -15,6 +15,7 @@ namespace {
 constexpr char kHexDigits[] = "0123456789ABCDEF";
 constexpr std::size_t kDigitsMax = 17;         // what a double can carry at all
 constexpr std::size_t kDigitsSafe = 15;        // what a double always carries
+constexpr std::size_t kIntegerChars = 18;      // more may not fit 64 bits, and parsers refuse them
 constexpr std::uint64_t kExact = 1ULL << 53;   // integers up to here are exact in a double
 
 template <class T>
@@ -34,6 +35,18 @@ void append_number(std::string& out, T value) {
   out.append(text, end);
 }
 
+// Whole numbers beyond 64 bits are JSON, but parsers refuse them: those get an exponent.
+template <class T>
+void append_float(std::string& out, T value) {
+  if (std::abs(value) < static_cast<T>(kExact)) {
+    append_number(out, value);
+    return;
+  }
+  char text[40];
+  const auto end = std::to_chars(text, text + sizeof text, value, std::chars_format::scientific).ptr;
+  out.append(text, end);
+}
+
 template <class T>
 bool append_all(std::string& out, std::string_view bytes, bool big_endian) {
   const std::size_t start = out.size();
@@ -45,7 +58,7 @@ bool append_all(std::string& out, std::string_view bytes, bool big_endian) {
         out.resize(start);
         return false;
       }
-      append_number(out, value);
+      append_float(out, value);
     } else if constexpr (sizeof(T) == 8) {
       const bool exact = value <= static_cast<T>(kExact) && (std::is_unsigned_v<T> || value >= -static_cast<T>(kExact));
       if (!exact) out.push_back('"');
@@ -194,6 +207,7 @@ void append_hex8(std::string& out, Tag tag) {
 
 bool survives_as_json_number(std::string_view text) noexcept {
   if (!is_json_number(text)) return false;
+  if (text.size() > kIntegerChars && text.find_first_of(".eE") == std::string_view::npos) return false;
   double value = 0;
   const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
   if (parsed.ec != std::errc{} || !std::isfinite(value)) return false;

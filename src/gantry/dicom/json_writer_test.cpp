@@ -42,7 +42,8 @@ TEST(JsonWriter, WritesDecimalTextAsNumberOnlyWhereItSurvives) {
     EXPECT_TRUE(survives_as_json_number(text)) << text;
   }
   for (const auto* text : {"", "+5", ".03", "5.", "1e", "1e+", "007", "-", "--1", "1 2", "0x10", "NaN", "1,5", "1e400",
-                           "9007199254740993", "123456789012345678", "0.12345678901234567891", "1e-320"}) {
+                           "9007199254740993", "123456789012345678", "0.12345678901234567891", "1e-320",
+                           "100000000000000000000"}) {
     EXPECT_FALSE(survives_as_json_number(text)) << text;
   }
   EXPECT_EQ(items(Vr::kDS, {"1.50", "", "+5", ".03"}), R"(1.50,null,"+5",".03")");
@@ -69,6 +70,8 @@ TEST(JsonWriter, KeepsIntegersBeyond53BitsAsText) {
 TEST(JsonWriter, WritesFloatsSoThatTheyReadBackEqual) {
   EXPECT_EQ(numbers<float>(Vr::kFL, {0.1F, -2.0F, 16777216.0F}), "0.1,-2,16777216");
   EXPECT_EQ(numbers<double>(Vr::kFD, {0.1, 1e300}), "0.1,1e+300");
+  // Digits alone would be a whole number that parsers find too large.
+  EXPECT_EQ(numbers<double>(Vr::kFD, {2.0660353362554698e+21}), "2.0660353362554698e+21");
   std::string out = "before";
   const double nan = std::nan("");
   const std::string_view bytes(reinterpret_cast<const char*>(&nan), sizeof nan);
