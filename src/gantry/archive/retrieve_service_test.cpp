@@ -1,0 +1,155 @@
+#include "gantry/archive/retrieve_service.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "gantry/archive/read_test_support.hpp"
+
+namespace gantry::archive {
+namespace {
+
+using namespace gantry::archive::testing;
+
+class RetrieveServiceTest : public ::testing::Test {
+ protected:
+  const StudyUid study_{"1.2.1"};
+  const SeriesUid series_{"1.2.1.1"};
+  const SopUid sop_{"1.2.1.1.1"};
+  TestArchive archive_;
+
+  Result<InstancePtr> locate() { return archive_.retrieves.locate(context_for(), study_, series_, sop_); }
+  InstancePtr cached(const std::string& tenant = "clinic-a") {
+    return archive_.retrieves.cached(context_for(tenant), study_, series_, sop_);
+  }
+};
+
+TEST_F(RetrieveServiceTest, LocatesOnceAndThenAnswersFromMemory) {
+  Made made;
+  made.tail = pixels(2, 2, 8, "1", "abcd");
+  archive_.store(made);
+  EXPECT_EQ(cached(), nullptr);
+  const auto located = locate();
+  ASSERT_TRUE(located) << located.error().detail();
+  EXPECT_EQ((*located)->layout.pixels.frames, 1U);
+  EXPECT_EQ((*located)->file->size(), (*located)->size);
+  EXPECT_EQ(cached(), *located);
+  EXPECT_EQ(cached("clinic-b"), nullptr);
+}
+
+TEST_F(RetrieveServiceTest, ForgetsWhatWasDeletedBeforeTheDeleteIsAnswered) {
+  archive_.store(Made{});
+  ASSERT_TRUE(locate());
+  archive_.remove(study_, std::nullopt, std::nullopt);
+  EXPECT_EQ(cached(), nullptr);
+  const auto gone = locate();
+  ASSERT_FALSE(gone);
+  EXPECT_EQ(gone.error().kind(), ErrorKind::kNotFound);
+}
+
+TEST_F(RetrieveServiceTest, GivesTheNewBytesAfterAReplacement) {
+  Made made;
+  archive_.store(made);
+  const auto before = locate();
+  ASSERT_TRUE(before);
+  made.patient_id = "P-2";
+  archive_.store(part10_file(made), "clinic-a", index::ConflictPolicy::kReplace);
+  const auto after = locate();
+  ASSERT_TRUE(after);
+  EXPECT_NE((*before)->object_key, (*after)->object_key);
+}
+
+TEST_F(RetrieveServiceTest, AnObjectThatIsGoneIsNotFound) {
+  archive_.store(Made{});
+  const auto located = locate();
+  ASSERT_TRUE(located);
+  ASSERT_TRUE(archive_.objects.remove(context_for(), (*located)->object_key));
+  archive_.retrieves.committed(context_for(), study_, series_, sop_);
+  const auto gone = locate();
+  ASSERT_FALSE(gone);
+  EXPECT_EQ(gone.error().kind(), ErrorKind::kNotFound);
+}
+
+TEST_F(RetrieveServiceTest, ListsInstancesOfAStudyBySeriesAndInstanceNumber) {
+  for (const char* name : {"2.2", "1.10", "1.9"}) {
+    Made made;
+    const std::string both(name);
+    made.series_number = both.substr(0, 1);
+    made.series = "1.2.1." + made.series_number;
+    made.instance_number = both.substr(2);
+    made.sop = made.series + "." + made.instance_number;
+    archive_.store(made);
+  }
+  const auto list = archive_.retrieves.instances(context_for(), study_, std::nullopt);
+  ASSERT_TRUE(list);
+  std::vector<std::string> sops;
+  for (const auto& instance : list->first) sops.push_back(instance.sop.str());
+  EXPECT_THAT(sops, ::testing::ElementsAre("1.2.1.1.9", "1.2.1.1.10", "1.2.1.2.2"));
+  EXPECT_EQ(list->more, nullptr);
+  EXPECT_EQ(archive_.retrieves.instances(context_for(), study_, SeriesUid("9.9")).error().kind(), ErrorKind::kNotFound);
+  EXPECT_EQ(archive_.retrieves.instances(context_for("clinic-b"), study_, std::nullopt).error().kind(), ErrorKind::kNotFound);
+}
+
+TEST_F(RetrieveServiceTest, MetadataIsTheStoredJsonInOrder) {
+  archive_.store(Made{});
+  auto rows = archive_.retrieves.metadata(context_for(), study_, series_, sop_);
+  ASSERT_TRUE(rows);
+  const auto first = (*rows)->next();
+  ASSERT_TRUE(first);
+  ASSERT_TRUE(first->has_value());
+  EXPECT_THAT(**first, ::testing::HasSubstr(R"("00080005":{"vr":"CS")")) << "as in the source";
+  EXPECT_FALSE((*rows)->next()->has_value());
+  EXPECT_EQ(archive_.retrieves.metadata(context_for(), StudyUid("9"), std::nullopt, std::nullopt).error().kind(),
+            ErrorKind::kNotFound);
+}
+
+InstancePtr instance(const std::string& study, const std::string& sop) {
+  auto made = std::make_shared<LocatedInstance>();
+  made->study = StudyUid(study);
+  made->series = SeriesUid("1");
+  made->sop = SopUid(sop);
+  return made;
+}
+
+TEST(InstanceCache, ASlowFillNeverPutsBackWhatWasInvalidated) {
+  InstanceCache cache;
+  const TenantId tenant("t");
+  const auto before = cache.epoch(tenant, StudyUid("1"));
+  cache.forget(tenant, StudyUid("1"), SeriesUid("1"), SopUid("7"));
+  cache.put(tenant, instance("1", "7"), before);
+  EXPECT_EQ(cache.find(tenant, StudyUid("1"), SeriesUid("1"), SopUid("7")), nullptr);
+  cache.put(tenant, instance("1", "7"), cache.epoch(tenant, StudyUid("1")));
+  EXPECT_NE(cache.find(tenant, StudyUid("1"), SeriesUid("1"), SopUid("7")), nullptr);
+}
+
+TEST(InstanceCache, ForgetsAStudyWithAllItsInstances) {
+  InstanceCache cache;
+  const TenantId tenant("t");
+  for (const char* sop : {"1", "2", "3"}) cache.put(tenant, instance("1", sop), 0);
+  cache.put(tenant, instance("1", "4"), cache.epoch(tenant, StudyUid("1")));
+  EXPECT_EQ(cache.counters().instances, 4U);
+  cache.forget(tenant, StudyUid("1"), SeriesUid(), SopUid());
+  EXPECT_EQ(cache.counters().instances, 0U);
+  EXPECT_EQ(cache.counters().bytes, 0U);
+}
+
+TEST(InstanceCache, StaysWithinItsOpenFilesAndKeepsWhatWasUsedLast) {
+  InstanceCache cache({64 << 20, 8 * 4});  // four in each shard
+  const TenantId tenant("t");
+  for (int i = 0; i < 4; ++i) cache.put(tenant, instance("1", std::to_string(i)), 0);
+  ASSERT_NE(cache.find(tenant, StudyUid("1"), SeriesUid("1"), SopUid("0")), nullptr);
+  cache.put(tenant, instance("1", "4"), 0);
+  EXPECT_EQ(cache.counters().instances, 4U);
+  EXPECT_NE(cache.find(tenant, StudyUid("1"), SeriesUid("1"), SopUid("0")), nullptr);
+  EXPECT_EQ(cache.find(tenant, StudyUid("1"), SeriesUid("1"), SopUid("1")), nullptr);
+}
+
+TEST(InstanceCache, StaysWithinItsBytes) {
+  InstanceCache cache({8 * 100'000, 1024});
+  const TenantId tenant("t");
+  for (int i = 0; i < 1000; ++i) cache.put(tenant, instance("1", std::to_string(i)), 0);
+  EXPECT_LE(cache.counters().bytes, 100'000U);
+  EXPECT_GT(cache.counters().instances, 10U);
+}
+
+}  // namespace
+}  // namespace gantry::archive
