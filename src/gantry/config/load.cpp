@@ -106,7 +106,7 @@ class Loader {
     if (!errors_.empty()) return Error::invalid(std::move(errors_));
     const auto& dir = settings_.data.dir;
     if (settings_.index.url.empty()) settings_.index.url = "sqlite:" + (dir / "index.sqlite").string();
-    if (settings_.storage.url.empty()) settings_.storage.url = "file:" + (dir / "objects").string();
+    if (settings_.storage.url.empty()) settings_.storage.url = "file:" + dir.string();
     return std::move(settings_);
   }
 

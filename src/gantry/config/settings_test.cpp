@@ -80,7 +80,7 @@ TEST(Settings, DefaultsAreThoseOfTheDesign) {
   EXPECT_EQ(settings->http.listen, "127.0.0.1:8080");
   EXPECT_EQ(settings->dimse.aet, "GANTRY");
   EXPECT_EQ(settings->index.url, "sqlite:./gantry-data/index.sqlite");
-  EXPECT_EQ(settings->storage.url, "file:./gantry-data/objects");
+  EXPECT_EQ(settings->storage.url, "file:./gantry-data");
   EXPECT_EQ(settings->http.body_bytes, 16ULL << 30);
   EXPECT_EQ(settings->worker.quiet_period, 10s);
   EXPECT_FALSE(settings->http.insecure_open);
@@ -151,7 +151,7 @@ TEST(Settings, TheDataFolderDecidesWhereIndexAndObjectsAre) {
   ASSERT_TRUE(settings);
   EXPECT_EQ(settings->data.dir, "/srv/gantry");
   EXPECT_EQ(settings->index.url, "sqlite:/srv/gantry/index.sqlite");
-  EXPECT_EQ(settings->storage.url, "file:/srv/gantry/objects");
+  EXPECT_EQ(settings->storage.url, "file:/srv/gantry");
 }
 
 TEST(Settings, AWrongValueNamesItsPlaceWhatWasGivenAndWhatWasExpected) {
