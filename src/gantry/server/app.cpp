@@ -106,7 +106,9 @@ Result<void> check_exposure(const config::Settings& settings) {
 }
 
 void log_access(observe::Log& log, const http::AccessRecord& record) {
-  const auto level = record.status >= 500 ? observe::LogLevel::kError : observe::LogLevel::kInfo;
+  const auto level = record.status == 503  ? observe::LogLevel::kWarn
+                     : record.status >= 500 ? observe::LogLevel::kError
+                                            : observe::LogLevel::kInfo;
   if (!log.writes(level)) return;
   const double duration_ms = static_cast<double>(record.duration.count()) / 1000.0;
   const observe::Field fields[] = {
@@ -119,7 +121,6 @@ void log_access(observe::Log& log, const http::AccessRecord& record) {
   log.write(level, "request", record.error_detail.empty() ? all.first(all.size() - 1) : all);
 }
 
-/// Studies change for readers when something was committed or deleted.
 void count_requests(observe::Metrics& metrics, const http::AccessRecord& record) {
   const char* result = record.status >= 500 ? "5xx" : record.status >= 400 ? "4xx" : record.status >= 300 ? "3xx" : "2xx";
   metrics.counter("gantry_http_requests_total", "Requests answered.", {{"method", record.method}, {"status", result}}).add();
@@ -167,7 +168,10 @@ class App::Parts {
     std::vector<http::Route> all = site_routes(site);
     for (auto* services : {&web, &tenant_web}) {
       for (auto* make : {&dicomweb::store_routes, &dicomweb::search_routes, &dicomweb::retrieve_routes}) {
-        for (auto& route : make(*services)) all.push_back(std::move(route));
+        for (auto& route : make(*services)) {
+          // What stands outside the service root (/wado) belongs to the first of the two.
+          if (services == &web || route.pattern.starts_with(services->settings.base_path)) all.push_back(std::move(route));
+        }
       }
     }
     return all;

@@ -81,6 +81,7 @@ std::string socket_path(const fs::path& data, int directory) {
 }  // namespace
 
 Result<DataFolder> DataFolder::open(const fs::path& path) {
+  ::umask(0077);  // whatever this process makes from here on (the index, its log) is its owner's alone
   std::error_code error;
   const auto whole = fs::absolute(path, error).lexically_normal();
   if (error) return Error::invalid("the data folder " + path.string() + ": " + error.message());
