@@ -218,7 +218,7 @@ void SearchPlan::write_where(Text& sql) const {
     sql << " AND st.study_uid = t.study_uid AND t.tenant_id = ";
     sql.bind(tenant_.str()) << " AND t.kind = ";
     sql.bind(std::int64_t{static_cast<int>(walk_->kind)}) << " AND t.term = ";
-    sql.bind(walk_->term) << " AND t.series_uid = ''";
+    sql.bind(walk_->term);
   }
   if (query_.study) {
     sql << " AND st.study_uid = ";
@@ -267,6 +267,8 @@ void SearchPlan::write_order(Text& sql) const {
   }
   const std::string_view studies = walk_ ? "t." : "st.";
   sql << studies << "study_date_key DESC, " << studies << "study_time_key DESC, " << studies << "study_uid";
+  // The rest of the walk's key, the same in all its rows: so the order is known to be that of the key, and kept below.
+  if (walk_) sql << ", t.series_uid";
   if (query_.level >= Level::kSeries) sql << ", se.series_number_key, se.series_uid";
   if (query_.level == Level::kInstance) sql << ", im.instance_number_key, im.sop_uid";
 }
