@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 #include <fstream>
+#include <random>
 #include <set>
 
 #include <gmock/gmock.h>
@@ -209,6 +210,29 @@ TEST(Settings, ASyntaxErrorNamesItsLine) {
   EXPECT_THAT(refusal("\xFF\xFE"), HasSubstr("line 1: "));
   EXPECT_NE(refusal(std::string(10'000, '[')), "");
   EXPECT_THAT(refusal(std::string(2 << 20, '\n')), HasSubstr("larger than 1 MB"));
+}
+
+TEST(Settings, NoFileBreaksTheReader) {
+  std::string sound;
+  for (const auto& setting : setting_table()) {
+    sound += "[" + setting.info.section + "." + setting.info.key + "]\n" + setting.info.key + " = [\"a\", 'b', \"\"\"c\"\"\", {x = 1}, 0x1F, 1e5] # d\n";
+  }
+  std::mt19937 random(1);
+  for (int round = 0; round < 3000; ++round) {
+    auto text = sound.substr(random() % sound.size(), 1 + random() % 300);
+    for (auto changes = random() % 6; changes > 0 && !text.empty(); --changes) {
+      const auto at = random() % text.size();
+      if (random() % 2 == 0) {
+        text[at] = static_cast<char>(random() % 256);
+      } else {
+        text.insert(at, std::string(1 + random() % 3, "[]{}=\"'#\n.,\\"[random() % 12]));
+      }
+    }
+    const auto entries = parse_toml(text);  // ends, with whatever result, and names a line when it refuses
+    if (!entries) {
+      EXPECT_THAT(entries.error().detail(), HasSubstr("line")) << text;
+    }
+  }
 }
 
 TEST(Settings, AFileThatIsNotThereIsSaid) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 
 namespace gantry::http {
 
@@ -42,6 +43,7 @@ struct MultipartParser::State {
   std::string waited;         ///< data that had to be copied; what `data` may point to
   std::string_view data;
   Headers headers;
+  std::optional<Error> failure;
 
   Result<Event> next();
   bool find_delimiter();
@@ -159,7 +161,12 @@ Result<bool> MultipartParser::State::read_after_delimiter() {
 
 Result<bool> MultipartParser::State::read_headers() {
   while (!input.empty()) {
-    after.push_back(input.front());
+    const char c = input.front();
+    // Said at once: a body whose lines end with LF alone would have headers without end.
+    if (c == '\n' && !after.ends_with('\r')) {
+      return Error::invalid("the header lines of a part end with CRLF, not with LF alone");
+    }
+    after.push_back(c);
     input.remove_prefix(1);
     if (after.size() > limits.part_header_bytes) {
       return Error::too_large("the headers of a part are larger than " + std::to_string(limits.part_header_bytes) + " bytes");
@@ -274,9 +281,15 @@ void MultipartParser::feed(std::span<const std::byte> bytes) {
   state_->input = {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-Result<MultipartParser::Event> MultipartParser::next() { return state_->next(); }
+Result<MultipartParser::Event> MultipartParser::next() {
+  if (state_->failure) return *state_->failure;
+  auto event = state_->next();
+  if (!event) state_->failure = event.error();
+  return event;
+}
 
 Result<void> MultipartParser::finish() const {
+  if (state_->failure) return *state_->failure;
   if (state_->where == State::Where::kDone) return {};
   if (state_->parts == 0 && !state_->in_part) return Error::invalid("the body holds no part: the first delimiter was not found");
   return Error::invalid("the body ends before its closing delimiter");

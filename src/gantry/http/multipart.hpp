@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -18,7 +19,8 @@ struct MultipartLimits {
 };
 
 /// Streaming multipart reader (RFC 2046 §5.1.1) in bounded memory: feed bytes as they arrive; events come back one at a
-/// time. Takes a missing first CRLF, leading CRLFs, preamble, epilogue, and a last delimiter without CRLF (OHIF).
+/// time. Takes a missing first CRLF, leading CRLFs, preamble, epilogue, and a last delimiter without CRLF (OHIF); what it
+/// refuses, and why, is in docs/decisions/multipart-syntax.md.
 class MultipartParser {
  public:
   enum class Event {
@@ -34,7 +36,7 @@ class MultipartParser {
 
   /// Gives the parser the next bytes. They must stay valid until next() answered kNeedMore.
   void feed(std::span<const std::byte> bytes);
-  /// The next event. Errors: kInvalid (malformed), kTooLarge (a limit).
+  /// The next event. Errors: kInvalid (malformed), kTooLarge (a limit); after one every call gives the same.
   Result<Event> next();
   /// After the body's end: kInvalid when the closing delimiter never came.
   [[nodiscard]] Result<void> finish() const;

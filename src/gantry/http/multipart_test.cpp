@@ -3,6 +3,7 @@
 #include <random>
 #include <vector>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace gantry::http {
@@ -154,6 +155,33 @@ TEST(Multipart, RefusesBareLineFeedsAndBrokenHeaders) {
     EXPECT_EQ(outcome.kind, ErrorKind::kInvalid) << body;
     EXPECT_NE(outcome.error, "") << body;
   }
+}
+
+TEST(Multipart, ABodyWithBareLineFeedsIsToldSo) {
+  EXPECT_THAT(read_all_ways("--B\r\nA: b\n\ndata").error, testing::HasSubstr("not with LF alone"));
+  EXPECT_THAT(read_all_ways("--B\nA: b\n\ndata\n--B--\n").error, testing::HasSubstr("not with LF alone"));
+}
+
+TEST(Multipart, StaysRefusedOnceItWas) {
+  auto parser = MultipartParser::create("B", {});
+  ASSERT_TRUE(parser);
+  const std::string body = "--B x\r\nA: b\r\n\r\nx\r\n--B--";
+  parser->feed(std::as_bytes(std::span(body)));
+  const auto first = parser->next();
+  ASSERT_FALSE(first);
+  parser->feed(std::as_bytes(std::span(body)));
+  const auto second = parser->next();
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().detail(), first.error().detail());
+  EXPECT_FALSE(parser->finish());
+}
+
+TEST(Multipart, EveryTruncationOfABodyIsNoticed) {
+  const std::string body = "pre\r\n--B\r\nContent-Type: a/b\r\n\r\none\r\n--B\r\n\r\ntwo\r\n--B--";
+  for (std::size_t length = 0; length < body.size(); ++length) {
+    EXPECT_FALSE(read_all_ways(body.substr(0, length)).ended) << length;
+  }
+  EXPECT_TRUE(read_all_ways(body).ended);
 }
 
 TEST(Multipart, HoldsItsLimits) {
