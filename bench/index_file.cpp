@@ -1,5 +1,5 @@
-// How long indexing a file takes: bench_index_file FILE… prints, for each, microseconds without the reading, those that
-// hashing alone takes, and what is left for parsing, JSON and layout.
+// How long indexing a file takes: bench_index_file FILE prints, for each file named, microseconds without the reading,
+// those that hashing alone takes, and what is left for parsing, JSON and layout.
 
 #include <algorithm>
 #include <chrono>
@@ -50,7 +50,8 @@ int main(int count, char** names) {
       if (ok) json = instance->json.size();
     });
     std::uint8_t kept = 0;
-    const double hashing = median_us([&] { kept = static_cast<std::uint8_t>(kept ^ sha256(bytes)[0] ^ sha256(bytes)[1]); });
+    const double hashing =
+        median_us([&] { kept = static_cast<std::uint8_t>(kept ^ sha256(bytes)[0] ^ sha256(bytes)[1]); });
     std::printf("%-60s %9zu bytes %8zu of JSON  whole %9.1f us  hashing twice %9.1f us  rest %7.1f us%s\n", names[i],
                 content.size(), json, whole, hashing, whole - hashing, ok ? "" : "  (refused)");
   }

@@ -1,5 +1,5 @@
-// Part 10 files: whatever the bytes and however they are cut, the indexer says the same, its JSON is JSON with ascending
-// keys, and its layout stays inside the file.
+// Part 10 files: whatever the bytes and however they are cut, the indexer says the same, its JSON is JSON with
+// ascending keys, and its layout stays inside the file.
 
 #include <cstdint>
 #include <cstdlib>
@@ -84,7 +84,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const Layout& layout = whole->layout;
   require(decode_layout(encode_layout(layout)).ok());
   const std::uint64_t end = layout.inflated ? UINT64_MAX : size;
-  for (const BulkItem& item : layout.bulk) require(item.range.offset <= end && item.range.length <= end - item.range.offset);
+  for (const BulkItem& item : layout.bulk)
+    require(item.range.offset <= end && item.range.length <= end - item.range.offset);
   for (const std::uint32_t number : {1U, layout.pixels.frames / 2, layout.pixels.frames}) {
     if (number == 0 || number > layout.pixels.frames) continue;
     const auto frame = layout.frame(number);

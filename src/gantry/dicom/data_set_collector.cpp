@@ -25,6 +25,8 @@ constexpr Tag kWaveformData{0x5400, 0x1010};
 constexpr Tag kEncapsulatedDocument{0x0042, 0x0011};
 constexpr std::size_t kWarningsMax = 32;
 constexpr std::size_t kTextValuesMax = 65'536;
+constexpr std::size_t kUndecidedMax = 16;
+constexpr std::size_t kUndecidedBytes = 16;
 
 // Attributes that are US or SS, as Pixel Representation says (PS3.6). In Explicit VR the file tells.
 constexpr std::array<std::uint32_t, 25> kUnsignedOrSigned = {
@@ -57,7 +59,13 @@ bool is_single_text(Vr vr) noexcept { return vr == Vr::kST || vr == Vr::kLT || v
 
 bool obeys_character_set(Vr vr) noexcept {
   switch (vr) {
-    case Vr::kLO: case Vr::kLT: case Vr::kPN: case Vr::kSH: case Vr::kST: case Vr::kUC: case Vr::kUT: return true;
+    case Vr::kLO:
+    case Vr::kLT:
+    case Vr::kPN:
+    case Vr::kSH:
+    case Vr::kST:
+    case Vr::kUC:
+    case Vr::kUT: return true;
     default: return false;
   }
 }
@@ -89,7 +97,9 @@ Result<void> DataSetCollector::on_file_meta(const FileMeta& meta) {
 }
 
 // OpenSSL can't take a prefix out of a hash, so the data set is hashed apart from the file.
-void DataSetCollector::on_dataset_bytes(std::string_view bytes) { dataset_hash_.update(std::as_bytes(std::span(bytes))); }
+void DataSetCollector::on_dataset_bytes(std::string_view bytes) {
+  dataset_hash_.update(std::as_bytes(std::span(bytes)));
+}
 
 void DataSetCollector::on_oddity(std::string text) {
   if (warnings_.size() < kWarningsMax) {
@@ -148,9 +158,9 @@ void DataSetCollector::split_text(Tag tag, Vr vr, std::string_view bytes) {
   const bool by_charset = obeys_character_set(vr);
   if (!is_plain_ascii(bytes) || (by_charset && !scope.plain_ascii)) {
     static const CharacterSet kDefault;
-    const auto kind = is_single_text(vr)  ? CharacterSet::Kind::kSingle
-                      : vr == Vr::kPN     ? CharacterSet::Kind::kPersonName
-                                          : CharacterSet::Kind::kMulti;
+    const auto kind = is_single_text(vr) ? CharacterSet::Kind::kSingle
+                      : vr == Vr::kPN    ? CharacterSet::Kind::kPersonName
+                                         : CharacterSet::Kind::kMulti;
     converted_ = (by_charset ? scope.charset : kDefault).to_utf8(bytes, kind);
     bool damaged = false;
     for (const Utf8Text& text : converted_) {
@@ -193,8 +203,8 @@ void DataSetCollector::split_numbers(Vr vr, std::string_view bytes, bool big_end
 }
 
 Result<void> DataSetCollector::note_uid(Tag tag, std::string_view uid) {
-  const char* name = tag == kStudyUid    ? "Study Instance UID"
-                     : tag == kSeriesUid ? "Series Instance UID"
+  const char* name = tag == kStudyUid      ? "Study Instance UID"
+                     : tag == kSeriesUid   ? "Series Instance UID"
                      : tag == kSopClassUid ? "SOP Class UID"
                                            : "SOP Instance UID";
   if (uid.empty()) return {};
@@ -258,8 +268,24 @@ Result<void> DataSetCollector::on_value(const ElementHead& head, std::string_vie
   }
   // Held only because its content matters here.
   if (facts(vr).kind == VrKind::kBytes && bytes.size() > limits_.inline_bytes) return write_bulk(head, vr);
+  if (must_wait(head, bytes)) {
+    scopes_.back().undecided.emplace_back(head, bytes);
+    return {};
+  }
   write_value(head, vr, bytes);
   return json_.check();
+}
+
+// Implicit VR leaves US or SS to Pixel Representation, which a few attributes precede.
+bool DataSetCollector::must_wait(const ElementHead& head, std::string_view bytes) const noexcept {
+  return head.implicit && head.vr == Vr::kUS && head.tag < kPixelRepresentation && bytes.size() <= kUndecidedBytes &&
+         scopes_.back().undecided.size() < kUndecidedMax &&
+         std::binary_search(kUnsignedOrSigned.begin(), kUnsignedOrSigned.end(), head.tag.value());
+}
+
+void DataSetCollector::write_undecided() {
+  const auto undecided = std::exchange(scopes_.back().undecided, {});
+  for (const auto& [head, bytes] : undecided) write_value(head, resolve(head), bytes);
 }
 
 void DataSetCollector::write_value(const ElementHead& head, Vr vr, std::string_view bytes) {
@@ -330,12 +356,14 @@ Result<void> DataSetCollector::begin_item() {
   if (at_top() && sequences_.back() == QidoCollector::kRequestAttributes) qido_.begin_request();
   scopes_.push_back(scopes_.back());
   scopes_.back().sequence = sequences_.back();
+  scopes_.back().undecided.clear();
   json_.begin_item();
   return json_.check();
 }
 
 Result<void> DataSetCollector::end_item() {
   if (ignored_depth_ > 0) return {};
+  write_undecided();
   scopes_.pop_back();
   json_.end_item();
   return {};
@@ -403,8 +431,9 @@ Result<IndexedInstance> DataSetCollector::finish() {
   }
 
   IndexedInstance instance;
-  const std::string root = "/dicom-web/studies/" + study_.str() + "/series/" + series_.str() + "/instances/" +
-                           sop_.str() + "/bulkdata/";
+  const std::string root =
+      "/dicom-web/studies/" + study_.str() + "/series/" + series_.str() + "/instances/" + sop_.str() + "/bulkdata/";
+  write_undecided();
   GANTRY_LET(instance.json, json_.finish(root));
   instance.study = study_;
   instance.series = series_;

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "gantry/dicom/charset.hpp"
@@ -24,7 +25,9 @@ class DataSetCollector final : public Part10Handler {
   [[nodiscard]] const SeriesUid& series() const noexcept { return series_; }
   [[nodiscard]] const SopUid& sop() const noexcept { return sop_; }
   /// Of the data set; before it is known, of the File Meta group.
-  [[nodiscard]] const std::string& sop_class() const noexcept { return sop_class_.empty() ? meta_.sop_class : sop_class_; }
+  [[nodiscard]] const std::string& sop_class() const noexcept {
+    return sop_class_.empty() ? meta_.sop_class : sop_class_;
+  }
 
   /// After the reader's finish(): everything but size and hash of the file. kInvalid when a UID is missing, kTooLarge.
   Result<IndexedInstance> finish();
@@ -48,10 +51,12 @@ class DataSetCollector final : public Part10Handler {
   /// What items inherit from the data set around them, unless they say otherwise.
   struct Scope {
     CharacterSet charset;
-    bool plain_ascii = true;          ///< ASCII bytes without escapes mean ASCII
+    bool plain_ascii = true;  ///< ASCII bytes without escapes mean ASCII
     bool signed_pixels = false;
-    std::uint16_t lut_entries = 0;    ///< first value of the last LUT Descriptor
-    Tag sequence;                     ///< that the item is of
+    std::uint16_t lut_entries = 0;  ///< first value of the last LUT Descriptor
+    Tag sequence;                   ///< that the item is of
+    /// Short values, US or SS, of this data set that came before its Pixel Representation: written at its end.
+    std::vector<std::pair<ElementHead, std::string>> undecided;
   };
 
   [[nodiscard]] bool at_top() const noexcept { return scopes_.size() == 1; }
@@ -61,6 +66,8 @@ class DataSetCollector final : public Part10Handler {
   void split_numbers(Vr vr, std::string_view bytes, bool big_endian);
   Result<void> note_top_level(const ElementHead& head, Vr vr, std::string_view bytes);
   Result<void> note_uid(Tag tag, std::string_view uid);
+  [[nodiscard]] bool must_wait(const ElementHead& head, std::string_view bytes) const noexcept;
+  void write_undecided();
   void write_value(const ElementHead& head, Vr vr, std::string_view bytes);
   Result<void> write_bulk(const ElementHead& head, Vr vr);
 
@@ -76,12 +83,12 @@ class DataSetCollector final : public Part10Handler {
   PixelIndexer pixels_;
   std::vector<Scope> scopes_;
   std::vector<Tag> sequences_;
-  bool worklist_ = false;                     ///< has a Scheduled Procedure Step Sequence, as worklist entries do
-  unsigned ignored_depth_ = 0;                ///< inside a sequence that is left out
-  std::vector<std::string_view> values_;      ///< of the current element: UTF-8, trimmed
-  std::vector<Utf8Text> converted_;           ///< what `values_` looks at when text had to be converted
-  std::string numbers_;                       ///< the same for numbers
-  ElementHead fragmented_;                    ///< the encapsulated value that is being read
+  bool worklist_ = false;                 ///< has a Scheduled Procedure Step Sequence, as worklist entries do
+  unsigned ignored_depth_ = 0;            ///< inside a sequence that is left out
+  std::vector<std::string_view> values_;  ///< of the current element: UTF-8, trimmed
+  std::vector<Utf8Text> converted_;       ///< what `values_` looks at when text had to be converted
+  std::string numbers_;                   ///< the same for numbers
+  ElementHead fragmented_;                ///< the encapsulated value that is being read
   ByteRange first_fragment_;
   std::uint32_t fragment_count_ = 0;
   std::vector<std::string> warnings_;

@@ -83,7 +83,8 @@ Result<void> DataSetParser::finish() {
                             where(levels_.back().tag, levels_.back().offset) + ", at offset " + at);
     case State::kHead: break;
   }
-  if (cursor_.waiting() != 0) return Error::invalid("truncated: the file ends inside an element's header at offset " + at);
+  if (cursor_.waiting() != 0)
+    return Error::invalid("truncated: the file ends inside an element's header at offset " + at);
   if (levels_.size() > 1) {
     const Level& open = levels_.back();
     return Error::invalid("truncated: the file ends inside " + describe(open.tag, open.offset) +
@@ -173,7 +174,8 @@ DataSetParser::Progress DataSetParser::read_element() {
     bool long_length = vr && facts(*vr).long_length;
     if (!vr) {
       if (!is_capital(bytes[4]) || !is_capital(bytes[5])) {
-        return Error::invalid(where(tag, at) + " has no Value Representation: the data set is broken here, or not in "
+        return Error::invalid(where(tag, at) +
+                              " has no Value Representation: the data set is broken here, or not in "
                               "Explicit VR as its transfer syntax says");
       }
       // A VR of a later edition has the long form (PS3.5 §6.2.2, note on unknown VRs).
@@ -221,8 +223,8 @@ Result<void> DataSetParser::begin_undefined(const ElementHead& head) {
   const bool bytes_vr = head.vr == Vr::kOB || head.vr == Vr::kOW;
   if (is_pixel_data(head.tag) || (bytes_vr && !head.implicit)) {
     GANTRY_TRY(handler_.begin_fragments(head));
-    return open({Kind::kFragments, head.implicit, head.big_endian, true, head.tag, head.offset, kNoEnd,
-                 levels_.back().limit});
+    return open(
+        {Kind::kFragments, head.implicit, head.big_endian, true, head.tag, head.offset, kNoEnd, levels_.back().limit});
   }
   if (head.vr == Vr::kSQ || head.implicit) return begin_items(head, head.implicit, head.big_endian);
   // UN of undefined length is a sequence in Implicit VR Little Endian, whatever surrounds it (PS3.5 §6.2.2).
@@ -309,8 +311,8 @@ DataSetParser::Progress DataSetParser::read_item_head() {
                             ", more than its sequence " + describe(level.tag, level.offset) + " has left");
     }
     GANTRY_TRY(handler_.begin_item());
-    GANTRY_TRY(open({Kind::kDataSet, level.implicit, level.big_endian, true, kItem, at, end,
-                     end == kNoEnd ? level.limit : end}));
+    GANTRY_TRY(open(
+        {Kind::kDataSet, level.implicit, level.big_endian, true, kItem, at, end, end == kNoEnd ? level.limit : end}));
     return Step::kGoOn;
   }
 

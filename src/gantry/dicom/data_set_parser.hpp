@@ -20,11 +20,11 @@ inline constexpr Tag kSequenceDelimiter{0xFFFE, 0xE0DD};
 /// What a data element's header says and where it lies.
 struct ElementHead {
   Tag tag;
-  Vr vr = Vr::kUN;               ///< of the file, or of the dictionary in Implicit VR
-  bool implicit = false;         ///< the VR is not in the file
+  Vr vr = Vr::kUN;        ///< of the file, or of the dictionary in Implicit VR
+  bool implicit = false;  ///< the VR is not in the file
   bool big_endian = false;
-  std::uint32_t length = 0;      ///< kUndefinedLength: items follow until a delimiter
-  std::uint64_t offset = 0;      ///< of the header
+  std::uint32_t length = 0;  ///< kUndefinedLength: items follow until a delimiter
+  std::uint64_t offset = 0;  ///< of the header
   std::uint64_t value_offset = 0;
 };
 
@@ -90,11 +90,11 @@ class DataSetParser {
     Kind kind = Kind::kDataSet;
     bool implicit = false;
     bool big_endian = false;
-    bool first_item = true;      ///< of kFragments: the offset table is still to come
-    Tag tag;                     ///< of the element, an item's is kItem
-    std::uint64_t offset = 0;    ///< of its header
-    std::uint64_t end = 0;       ///< by defined length; kNoEnd when a delimiter ends it
-    std::uint64_t limit = 0;     ///< what contains it ends there; kNoEnd when unknown
+    bool first_item = true;    ///< of kFragments: the offset table is still to come
+    Tag tag;                   ///< of the element, an item's is kItem
+    std::uint64_t offset = 0;  ///< of its header
+    std::uint64_t end = 0;     ///< by defined length; kNoEnd when a delimiter ends it
+    std::uint64_t limit = 0;   ///< what contains it ends there; kNoEnd when unknown
   };
   enum class Step : std::uint8_t { kGoOn, kNeedMore };
   using Progress = Result<Step>;
@@ -119,11 +119,11 @@ class DataSetParser {
   PieceCursor cursor_;
   std::vector<Level> levels_;
   State state_ = State::kHead;
-  ElementHead head_;              ///< the element whose value is being read
+  ElementHead head_;  ///< the element whose value is being read
   FragmentHead fragment_;
   std::uint64_t skip_left_ = 0;
   std::uint64_t elements_ = 0;
-  unsigned depth_ = 0;            ///< open sequences
+  unsigned depth_ = 0;  ///< open sequences
 };
 
 /// "(0010,0010) at offset 1234"

@@ -45,8 +45,9 @@ DataSetBuilder with_uids(Encoding encoding = {}) {
 }
 
 TEST(HostileFile, WhatIsNoPart10FileIsRefusedWithThatReason) {
-  for (const std::string& file : {std::string(), std::string("DICM"), std::string("\x89PNG\r\n") + std::string(300, 'x'),
-                                  with_uids().bytes(), std::string(128, '\0') + "DICN" + with_uids().bytes()}) {
+  for (const std::string& file :
+       {std::string(), std::string("DICM"), std::string("\x89PNG\r\n") + std::string(300, 'x'), with_uids().bytes(),
+        std::string(128, '\0') + "DICN" + with_uids().bytes()}) {
     expect_refused(file, ErrorKind::kInvalid, "not a DICOM Part 10 file");
   }
 }

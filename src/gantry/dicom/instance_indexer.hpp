@@ -25,7 +25,7 @@ struct IndexerLimits {
   std::size_t json_bytes = 32 << 20;          ///< kTooLarge above
   std::uint64_t inflated_bytes = 4ULL << 30;
   unsigned inflate_ratio = 1000;
-  bool unknown_transfer_syntaxes = false;     ///< true: kept as opaque objects
+  bool unknown_transfer_syntaxes = false;  ///< true: kept as opaque objects
 };
 
 /// The attributes that searching and the index's columns need, in UTF-8, trimmed; "" when absent or empty.
@@ -61,12 +61,12 @@ struct IndexedInstance {
   Layout layout;
   std::uint64_t size = 0;  ///< bytes of the file
   Sha256 file_sha256{};
-  Sha256 dataset_sha256{};  ///< of the bytes after the File Meta group, as sent
+  Sha256 dataset_sha256{};            ///< of the bytes after the File Meta group, as sent
   std::vector<std::string> warnings;  ///< damaged text, odd lengths …: kept, flagged (tags only, no patient text)
 };
 
-/// False for what is no composite instance and so can't be stored: DICOMDIR, worklist entries, query and print objects …
-/// True for every other class, unknown and private ones included, and for "".
+/// False for what is no composite instance and so can't be stored: DICOMDIR, worklist entries, query and print objects
+/// … True for every other class, unknown and private ones included, and for "".
 [[nodiscard]] bool storable_class(std::string_view sop_class) noexcept;
 /// The kUnsupported that says so.
 [[nodiscard]] Error refuse_class(std::string_view sop_class);

@@ -80,7 +80,9 @@ TEST(InstanceIndexer, HashesTheFileAndTheDataSetApart) {
 TEST(InstanceIndexer, WritesTheSameJsonFromEveryEncoding) {
   const auto fill = [](DataSetBuilder data) {
     add_sop(data);
-    data.text({0x0008, 0x0060}, "CS", "CT").text({0x0010, 0x0010}, "PN", "Doe^Jane").text({0x0010, 0x1020}, "DS", "1.7");
+    data.text({0x0008, 0x0060}, "CS", "CT")
+        .text({0x0010, 0x0010}, "PN", "Doe^Jane")
+        .text({0x0010, 0x1020}, "DS", "1.7");
     add_study(data);
     data.text({0x0020, 0x0013}, "IS", "7").us({0x0028, 0x0010}, 512);
     return data.element({0x0028, 0x9110}, "SQ", "");
@@ -94,8 +96,7 @@ TEST(InstanceIndexer, WritesTheSameJsonFromEveryEncoding) {
   EXPECT_EQ(json_of(fill(DataSetBuilder())), expected);
   EXPECT_EQ(json_of(fill(DataSetBuilder({.implicit = true})), kImplicitLittleEndian), expected);
   EXPECT_EQ(json_of(fill(DataSetBuilder({.big_endian = true})), kExplicitBigEndian), expected);
-  const auto from_deflated =
-      index(file_meta(kDeflatedExplicitLittleEndian) + deflated(fill(DataSetBuilder()).bytes()));
+  const auto from_deflated = index(file_meta(kDeflatedExplicitLittleEndian) + deflated(fill(DataSetBuilder()).bytes()));
   ASSERT_TRUE(from_deflated);
   EXPECT_EQ(from_deflated->json, expected);
   EXPECT_TRUE(from_deflated->layout.inflated);
@@ -165,8 +166,9 @@ TEST(InstanceIndexer, InlinesShortBytesAndNamesLongOnesByUri) {
   const auto indexed = index(in_file(data));
   ASSERT_TRUE(indexed);
   EXPECT_THAT(indexed->json, HasSubstr(R"({"vr":"OB","InlineBinary":"AQIDBA=="})"));
-  EXPECT_THAT(indexed->json, HasSubstr(R"("00282000":{"vr":"OB","BulkDataURI":"/dicom-web/studies/1.2.3/series/1.2.3.1/)"
-                                       R"(instances/1.2.3.4/bulkdata/00282000"})"));
+  EXPECT_THAT(indexed->json,
+              HasSubstr(R"("00282000":{"vr":"OB","BulkDataURI":"/dicom-web/studies/1.2.3/series/1.2.3.1/)"
+                        R"(instances/1.2.3.4/bulkdata/00282000"})"));
   const BulkItem* item = indexed->layout.find_bulk("00282000");
   ASSERT_NE(item, nullptr);
   EXPECT_EQ(in_file(data).substr(item->range.offset, item->range.length), std::string(2000, 'x'));
@@ -229,6 +231,13 @@ TEST(InstanceIndexer, TakesImplicitVrsFromTheDictionary) {
   EXPECT_THAT(json, HasSubstr(R"("60003000":{"vr":"OW")"));
 }
 
+TEST(InstanceIndexer, DecidesSignedValuesThatPrecedePixelRepresentation) {
+  DataSetBuilder data({.implicit = true});
+  add_sop(data).us({0x0018, 0x9810}, 0xFFFE);
+  add_study(data).us({0x0028, 0x0103}, 1);
+  EXPECT_THAT(json_of(data, kImplicitLittleEndian), HasSubstr(R"("00189810":{"vr":"SS","Value":[-2]},"0020000D")"));
+}
+
 TEST(InstanceIndexer, ReadsUnknownSequencesOfUndefinedLengthAsImplicit) {
   for (const bool big_endian : {false, true}) {
     DataSetBuilder data = with_uids({.big_endian = big_endian});
@@ -284,7 +293,9 @@ TEST(InstanceIndexer, KeepsAttributesBehindPixelDataAndPassesTrailingPadding) {
 TEST(InstanceIndexer, CollectsWhatSearchingNeeds) {
   DataSetBuilder data;
   add_sop(data);
-  data.text({0x0008, 0x0020}, "DA", "20240229").text({0x0008, 0x0050}, "SH", " ACC ").text({0x0008, 0x0060}, "CS", "CT");
+  data.text({0x0008, 0x0020}, "DA", "20240229")
+      .text({0x0008, 0x0050}, "SH", " ACC ")
+      .text({0x0008, 0x0060}, "CS", "CT");
   data.text({0x0010, 0x0010}, "PN", "A^B=C").text({0x0010, 0x0020}, "LO", "ID");
   add_study(data);
   data.text({0x0020, 0x0011}, "IS", "3 ").us({0x0028, 0x0010}, 64).us({0x0028, 0x0100}, 16);

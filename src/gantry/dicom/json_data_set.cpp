@@ -30,8 +30,7 @@ void JsonDataSet::begin_element(Tag tag, Vr vr) {
     out_.push_back(',');
     if (tag.value() <= entries_.back().tag) level.ordered = false;
   }
-  entries_.push_back(
-      {tag.value(), static_cast<std::uint32_t>(out_.size()), static_cast<std::uint32_t>(bulk_.size())});
+  entries_.push_back({tag.value(), static_cast<std::uint32_t>(out_.size()), static_cast<std::uint32_t>(bulk_.size())});
   out_.push_back('"');
   append_hex8(out_, tag);
   out_.append("\":{\"vr\":\"");

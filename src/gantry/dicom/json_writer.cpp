@@ -13,10 +13,10 @@ namespace gantry::dicom {
 namespace {
 
 constexpr char kHexDigits[] = "0123456789ABCDEF";
-constexpr std::size_t kDigitsMax = 17;         // what a double can carry at all
-constexpr std::size_t kDigitsSafe = 15;        // what a double always carries
-constexpr std::size_t kIntegerChars = 18;      // more may not fit 64 bits, and parsers refuse them
-constexpr std::uint64_t kExact = 1ULL << 53;   // integers up to here are exact in a double
+constexpr std::size_t kDigitsMax = 17;        // what a double can carry at all
+constexpr std::size_t kDigitsSafe = 15;       // what a double always carries
+constexpr std::size_t kIntegerChars = 18;     // more may not fit 64 bits, and parsers refuse them
+constexpr std::uint64_t kExact = 1ULL << 53;  // integers up to here are exact in a double
 
 template <class T>
 T number_at(const char* bytes, bool big_endian) noexcept {
@@ -217,7 +217,8 @@ bool survives_as_json_number(std::string_view text) noexcept {
   if (count > kDigitsMax) return false;
   char printed[40];
   const auto end = std::to_chars(printed, printed + sizeof printed, value, std::chars_format::scientific,
-                                 static_cast<int>(count) - 1).ptr;
+                                 static_cast<int>(count) - 1)
+                       .ptr;
   std::array<char, kDigitsMax + 1> got{};
   const std::size_t got_count = significant_digits({printed, static_cast<std::size_t>(end - printed)}, got);
   return got_count == count && std::string_view(got.data(), count) == std::string_view(wanted.data(), count);

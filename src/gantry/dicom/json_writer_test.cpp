@@ -41,9 +41,9 @@ TEST(JsonWriter, WritesDecimalTextAsNumberOnlyWhereItSurvives) {
                            "0.30000000000000004"}) {
     EXPECT_TRUE(survives_as_json_number(text)) << text;
   }
-  for (const auto* text : {"", "+5", ".03", "5.", "1e", "1e+", "007", "-", "--1", "1 2", "0x10", "NaN", "1,5", "1e400",
-                           "9007199254740993", "123456789012345678", "0.12345678901234567891", "1e-320",
-                           "100000000000000000000"}) {
+  for (const auto* text :
+       {"", "+5", ".03", "5.", "1e", "1e+", "007", "-", "--1", "1 2", "0x10", "NaN", "1,5", "1e400", "9007199254740993",
+        "123456789012345678", "0.12345678901234567891", "1e-320", "100000000000000000000"}) {
     EXPECT_FALSE(survives_as_json_number(text)) << text;
   }
   EXPECT_EQ(items(Vr::kDS, {"1.50", "", "+5", ".03"}), R"(1.50,null,"+5",".03")");

@@ -26,15 +26,15 @@ struct PixelLayout {
     kUnusable,      ///< there is Pixel Data, but its frames can't be told apart (see `problem`): frames answer 404/406
   };
   Kind kind = Kind::kNone;
-  Tag element;                    ///< (7FE0,0010), or Float (7FE0,0008) or Double Float (7FE0,0009) Pixel Data
-  std::uint32_t frames = 0;       ///< how many can be asked for
+  Tag element;               ///< (7FE0,0010), or Float (7FE0,0008) or Double Float (7FE0,0009) Pixel Data
+  std::uint32_t frames = 0;  ///< how many can be asked for
   std::uint16_t rows = 0, columns = 0, samples = 0, bits_allocated = 0;
-  std::uint8_t word_bytes = 1;    ///< size of a sample, to swap big endian (1: no swap needed)
-  ByteRange value;                ///< native: the whole value; encapsulated: from the first item to the delimiter's end
-  std::uint64_t frame_bits = 0;   ///< native: bits of a frame (1-bit frames need not start on a byte)
-  std::vector<ByteRange> fragments;            ///< encapsulated: without item headers, without the offset table
-  std::vector<std::uint32_t> first_fragment;   ///< encapsulated: per frame; the next frame's begin is its end
-  std::string problem;            ///< kUnusable: why, for the answer's message
+  std::uint8_t word_bytes = 1;   ///< size of a sample, to swap big endian (1: no swap needed)
+  ByteRange value;               ///< native: the whole value; encapsulated: from the first item to the delimiter's end
+  std::uint64_t frame_bits = 0;  ///< native: bits of a frame (1-bit frames need not start on a byte)
+  std::vector<ByteRange> fragments;           ///< encapsulated: without item headers, without the offset table
+  std::vector<std::uint32_t> first_fragment;  ///< encapsulated: per frame; the next frame's begin is its end
+  std::string problem;                        ///< kUnusable: why, for the answer's message
 };
 
 /// A value that the JSON names by BulkDataURI.
@@ -51,14 +51,14 @@ struct Layout {
   bool inflated = false;             ///< offsets are in the inflated data set (deflated transfer syntax)
   bool big_endian = false;
   PixelLayout pixels;
-  std::vector<BulkItem> bulk;        ///< sorted by path; Pixel Data is in `pixels` only
+  std::vector<BulkItem> bulk;  ///< sorted by path; Pixel Data is in `pixels` only
 
   /// The bytes of a native frame (first bit in `bit_shift` when it begins inside a byte), or an encapsulated one's
   /// fragments, from 1. kNotFound beyond the last, kUnsupported when kUnusable or without Pixel Data.
   struct Frame {
     std::vector<ByteRange> ranges;
-    unsigned bit_shift = 0;       ///< 1-bit frames: the frame starts at this bit of the first byte
-    std::uint64_t bits = 0;       ///< 1-bit frames: how many bits it has
+    unsigned bit_shift = 0;  ///< 1-bit frames: the frame starts at this bit of the first byte
+    std::uint64_t bits = 0;  ///< 1-bit frames: how many bits it has
   };
   [[nodiscard]] Result<Frame> frame(std::uint32_t number) const;
   /// Null when no bulk value has that path.

@@ -176,8 +176,9 @@ void PixelIndexer::finish_encapsulated(PixelLayout& pixels, const TransferSyntax
   }
 }
 
-// PS3.3 C.7.6.3.1.8: one fragment a frame, whose length leaves out the padding byte. A table that doesn't point at items
-// is ignored. The tables are of the data set's byte order, which is little endian wherever Pixel Data is encapsulated.
+// PS3.3 C.7.6.3.1.8: one fragment a frame, whose length leaves out the padding byte. A table that doesn't point at
+// items is ignored. The tables are of the data set's byte order, which is little endian wherever Pixel Data is
+// encapsulated.
 bool PixelIndexer::frames_by_extended_table(PixelLayout& pixels) const {
   if (!extended_offsets_) return false;
   const std::string_view offsets = *extended_offsets_;

@@ -44,12 +44,12 @@ class PixelIndexer {
   std::optional<std::string> photometric_, extended_offsets_, extended_lengths_;
   std::optional<ElementHead> element_;
   bool encapsulated_ = false;
-  bool ignoring_ = false;            ///< fragments of a second Pixel Data
-  std::uint64_t end_ = 0;            ///< encapsulated: behind the delimiter
+  bool ignoring_ = false;  ///< fragments of a second Pixel Data
+  std::uint64_t end_ = 0;  ///< encapsulated: behind the delimiter
   std::string basic_table_;
-  std::uint64_t first_item_ = 0;     ///< offset of the first fragment's header: what tables count from
+  std::uint64_t first_item_ = 0;  ///< offset of the first fragment's header: what tables count from
   std::vector<ByteRange> fragments_;
-  std::vector<bool> starts_;         ///< whether the fragment begins like a codestream
+  std::vector<bool> starts_;  ///< whether the fragment begins like a codestream
 };
 
 }  // namespace gantry::dicom

@@ -148,7 +148,8 @@ TEST(PixelIndexer, FollowsTheBasicOffsetTable) {
 }
 
 TEST(PixelIndexer, IgnoresABasicOffsetTableThatDoesNotPointAtItems) {
-  for (const auto& table : std::vector<std::vector<std::uint32_t>>{{0, 5}, {14, 0}, {14, 28}, {0, 0}, {0, 0xFFFFFFF0}}) {
+  for (const auto& table :
+       std::vector<std::vector<std::uint32_t>>{{0, 5}, {14, 0}, {14, 28}, {0, 0}, {0, 0xFFFFFFF0}}) {
     DataSetBuilder data = image({.frames = "2"});
     const Indexed indexed = index(encapsulate(data, table, {start("aa"), start("bb")}), kJpeg);
     EXPECT_EQ(indexed.frame(1), start("aa"));

@@ -27,7 +27,7 @@ class QidoCollector {
 
  private:
   QidoAttributes attributes_;
-  std::uint64_t seen_ = 0;          ///< a bit for each attribute that has come
+  std::uint64_t seen_ = 0;  ///< a bit for each attribute that has come
   std::uint32_t requests_ = 0;
   bool has_step_ = false, has_procedure_ = false;  ///< in the current request item
 };

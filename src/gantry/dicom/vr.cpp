@@ -11,17 +11,17 @@ using enum VrKind;
 
 // In the order of the enumeration. The last two columns: 32-bit length in Explicit VR, BulkDataURI allowed.
 constexpr std::array<VrFacts, 34> kFacts = {{
-    {"AE", kText, 1, false, false},     {"AS", kText, 1, false, false},   {"AT", kNumber, 2, false, false},
-    {"CS", kText, 1, false, false},     {"DA", kText, 1, false, false},   {"DS", kText, 1, false, true},
-    {"DT", kText, 1, false, false},     {"FD", kNumber, 8, false, true},  {"FL", kNumber, 4, false, true},
-    {"IS", kText, 1, false, true},      {"LO", kText, 1, false, false},   {"LT", kText, 1, false, true},
-    {"OB", kBytes, 1, true, true},      {"OD", kBytes, 8, true, true},    {"OF", kBytes, 4, true, true},
-    {"OL", kBytes, 4, true, true},      {"OV", kBytes, 8, true, true},    {"OW", kBytes, 2, true, true},
-    {"PN", kText, 1, false, false},     {"SH", kText, 1, false, false},   {"SL", kNumber, 4, false, true},
-    {"SQ", kSequence, 1, true, false},  {"SS", kNumber, 2, false, true},  {"ST", kText, 1, false, true},
-    {"SV", kNumber, 8, true, true},     {"TM", kText, 1, false, false},   {"UC", kText, 1, true, true},
-    {"UI", kText, 1, false, false},     {"UL", kNumber, 4, false, true},  {"UN", kBytes, 1, true, true},
-    {"UR", kText, 1, true, false},      {"US", kNumber, 2, false, true},  {"UT", kText, 1, true, true},
+    {"AE", kText, 1, false, false},    {"AS", kText, 1, false, false},  {"AT", kNumber, 2, false, false},
+    {"CS", kText, 1, false, false},    {"DA", kText, 1, false, false},  {"DS", kText, 1, false, true},
+    {"DT", kText, 1, false, false},    {"FD", kNumber, 8, false, true}, {"FL", kNumber, 4, false, true},
+    {"IS", kText, 1, false, true},     {"LO", kText, 1, false, false},  {"LT", kText, 1, false, true},
+    {"OB", kBytes, 1, true, true},     {"OD", kBytes, 8, true, true},   {"OF", kBytes, 4, true, true},
+    {"OL", kBytes, 4, true, true},     {"OV", kBytes, 8, true, true},   {"OW", kBytes, 2, true, true},
+    {"PN", kText, 1, false, false},    {"SH", kText, 1, false, false},  {"SL", kNumber, 4, false, true},
+    {"SQ", kSequence, 1, true, false}, {"SS", kNumber, 2, false, true}, {"ST", kText, 1, false, true},
+    {"SV", kNumber, 8, true, true},    {"TM", kText, 1, false, false},  {"UC", kText, 1, true, true},
+    {"UI", kText, 1, false, false},    {"UL", kNumber, 4, false, true}, {"UN", kBytes, 1, true, true},
+    {"UR", kText, 1, true, false},     {"US", kNumber, 2, false, true}, {"UT", kText, 1, true, true},
     {"UV", kNumber, 8, true, true},
 }};
 

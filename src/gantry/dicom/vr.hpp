@@ -8,8 +8,40 @@ namespace gantry::dicom {
 
 /// Value Representations (PS3.5 §6.2).
 enum class Vr : std::uint8_t {
-  kAE, kAS, kAT, kCS, kDA, kDS, kDT, kFD, kFL, kIS, kLO, kLT, kOB, kOD, kOF, kOL, kOV, kOW,
-  kPN, kSH, kSL, kSQ, kSS, kST, kSV, kTM, kUC, kUI, kUL, kUN, kUR, kUS, kUT, kUV,
+  kAE,
+  kAS,
+  kAT,
+  kCS,
+  kDA,
+  kDS,
+  kDT,
+  kFD,
+  kFL,
+  kIS,
+  kLO,
+  kLT,
+  kOB,
+  kOD,
+  kOF,
+  kOL,
+  kOV,
+  kOW,
+  kPN,
+  kSH,
+  kSL,
+  kSQ,
+  kSS,
+  kST,
+  kSV,
+  kTM,
+  kUC,
+  kUI,
+  kUL,
+  kUN,
+  kUR,
+  kUS,
+  kUT,
+  kUV,
 };
 
 /// What a VR's bytes mean, as far as reading and DICOM JSON must know.
@@ -21,11 +53,11 @@ enum class VrKind : std::uint8_t {
 };
 
 struct VrFacts {
-  std::string_view name;         ///< "LO"
+  std::string_view name;  ///< "LO"
   VrKind kind = VrKind::kBytes;
-  std::uint8_t word_bytes = 1;   ///< what byte order swaps: size of one number, or of an OW's word
-  bool long_length = false;      ///< Explicit VR: two reserved bytes and a 32-bit length (PS3.5 §7.1.2)
-  bool bulk_allowed = false;     ///< DICOM JSON may name the value by BulkDataURI (PS3.18 F.2.2)
+  std::uint8_t word_bytes = 1;  ///< what byte order swaps: size of one number, or of an OW's word
+  bool long_length = false;     ///< Explicit VR: two reserved bytes and a 32-bit length (PS3.5 §7.1.2)
+  bool bulk_allowed = false;    ///< DICOM JSON may name the value by BulkDataURI (PS3.18 F.2.2)
 };
 
 [[nodiscard]] const VrFacts& facts(Vr vr) noexcept;
