@@ -42,7 +42,8 @@ void add_folder(const std::string& folder, std::vector<LocalFile>& files, std::v
     }
     std::vector<std::string> inside;
     fs::directory_iterator entries(path, error);
-    for (; !error && entries != fs::directory_iterator(); entries.increment(error)) inside.push_back(entries->path().string());
+    for (; !error && entries != fs::directory_iterator(); entries.increment(error))
+      inside.push_back(entries->path().string());
     if (error) unreadable.push_back(path);
     std::sort(inside.begin(), inside.end(), std::greater<>());
     to_visit.insert(to_visit.end(), std::make_move_iterator(inside.begin()), std::make_move_iterator(inside.end()));

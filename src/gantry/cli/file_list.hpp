@@ -16,8 +16,8 @@ struct LocalFile {
 };
 
 /// The files of `paths`, folders walked in the order of their names, so that two runs send in the same order. Links to
-/// folders are not followed (no cycles); sockets, pipes and devices are left out. Folders that can't be read are named in
-/// `unreadable`. kNotFound when one of `paths` is not there.
+/// folders are not followed (no cycles); sockets, pipes and devices are left out. Folders that can't be read are named
+/// in `unreadable`. kNotFound when one of `paths` is not there.
 [[nodiscard]] Result<std::vector<LocalFile>> list_files(const std::vector<std::string>& paths,
                                                         std::vector<std::string>& unreadable);
 

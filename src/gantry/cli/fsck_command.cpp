@@ -6,7 +6,6 @@
 #include <vector>
 
 #include <simdjson.h>
-
 #include <unistd.h>
 
 #include "gantry/cli/http_client.hpp"
@@ -42,7 +41,9 @@ void FsckPrinter::line(std::string_view json) {
     return;
   }
   if (object["progress"].get(part) == simdjson::SUCCESS) {
-    if (progress_) std::fprintf(stderr, "\rchecked %s, %s problems\x1b[K", counts(part).c_str(), count_as_text(number_of(part, "problems")).c_str());
+    if (progress_)
+      std::fprintf(stderr, "\rchecked %s, %s problems\x1b[K", counts(part).c_str(),
+                   count_as_text(number_of(part, "problems")).c_str());
     shown_ = progress_;
     return;
   }
@@ -69,7 +70,8 @@ int run_fsck_over_socket(const std::string& socket, const FsckCommandOptions& op
                           "&threads=" + std::to_string(options.threads);
   const auto answer = client.post_for_lines(url, [&](std::string_view line) { printer.line(line); });
   if (!answer) {
-    std::fprintf(stderr, "gantry fsck: asking the running server at %s: %s\n", socket.c_str(), answer.error().detail().c_str());
+    std::fprintf(stderr, "gantry fsck: asking the running server at %s: %s\n", socket.c_str(),
+                 answer.error().detail().c_str());
     return 2;
   }
   if (answer->status != 200) {

@@ -33,6 +33,7 @@ class FsckPrinter {
 [[nodiscard]] int run_fsck_over_socket(const std::string& socket, const FsckCommandOptions& options);
 
 /// Checks here, when nobody serves. Exit status as above.
-[[nodiscard]] int run_fsck_here(index::InstanceIndex& index, storage::ObjectStore& objects, const FsckCommandOptions& options);
+[[nodiscard]] int run_fsck_here(index::InstanceIndex& index, storage::ObjectStore& objects,
+                                const FsckCommandOptions& options);
 
 }  // namespace gantry::cli

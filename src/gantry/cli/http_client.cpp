@@ -8,7 +8,6 @@
 #include <utility>
 
 #include <curl/curl.h>
-
 #include <fcntl.h>
 #include <strings.h>
 #include <sys/stat.h>
@@ -34,7 +33,7 @@ struct FileBody {
   std::uint64_t file_bytes = 0;
   std::uint64_t position = 0;
   std::uint64_t moved_bytes = 0;  ///< of the file, the most so far: what is sent again after a rewind counts once
-  bool shrunk = false;  ///< the file became shorter while it was sent
+  bool shrunk = false;            ///< the file became shorter while it was sent
   const std::function<void(std::size_t)>* moved = nullptr;
 
   [[nodiscard]] std::uint64_t size() const { return head.size() + file_bytes + tail.size(); }
@@ -72,7 +71,8 @@ std::size_t read_body(char* into, std::size_t size, std::size_t count, void* use
 /// libcurl rewinds when a kept connection turned out to be closed.
 int seek_body(void* user, curl_off_t offset, int origin) {
   auto& body = *static_cast<FileBody*>(user);
-  if (origin != SEEK_SET || offset < 0 || static_cast<std::uint64_t>(offset) > body.size()) return CURL_SEEKFUNC_CANTSEEK;
+  if (origin != SEEK_SET || offset < 0 || static_cast<std::uint64_t>(offset) > body.size())
+    return CURL_SEEKFUNC_CANTSEEK;
   body.position = static_cast<std::uint64_t>(offset);
   return CURL_SEEKFUNC_OK;
 }
@@ -232,7 +232,8 @@ Result<HttpAnswer> HttpClient::post_instance(const std::string& url, const std::
   return answer;
 }
 
-Result<HttpAnswer> HttpClient::post_for_lines(const std::string& url, const std::function<void(std::string_view)>& line) {
+Result<HttpAnswer> HttpClient::post_for_lines(const std::string& url,
+                                              const std::function<void(std::string_view)>& line) {
   HttpAnswer answer;
   LineSink sink{&line, ""};
   impl_->prepare(url, answer);

@@ -36,7 +36,8 @@ class HttpClient {
   Result<HttpAnswer> get(const std::string& url);
   /// Sends one file as the only part of a multipart/related STOW-RS request, read while it is sent. kNotFound: the file
   /// can't be opened. `moved` is called with the bytes that went out.
-  Result<HttpAnswer> post_instance(const std::string& url, const std::string& path, const std::function<void(std::size_t)>& moved);
+  Result<HttpAnswer> post_instance(const std::string& url, const std::string& path,
+                                   const std::function<void(std::size_t)>& moved);
   /// Posts an empty body and gives the answer's lines as they come (NDJSON).
   Result<HttpAnswer> post_for_lines(const std::string& url, const std::function<void(std::string_view)>& line);
 

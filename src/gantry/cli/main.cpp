@@ -131,15 +131,22 @@ int run_config(const SettingsFlags& flags, bool show) {
 
 void add_store(CLI::App& store, StoreOptions& options) {
   store.add_option("paths", options.paths, "Files and folders; folders are walked in the order of their names")
-      ->required()->type_name("DIR|FILE");
+      ->required()
+      ->type_name("DIR|FILE");
   store.add_option("--to", options.to, "The server's DICOMweb root, e.g. http://127.0.0.1:8080/dicom-web")
-      ->required()->type_name("URL");
-  store.add_option("--parallel", options.parallel, "Requests at a time")->capture_default_str()->check(CLI::Range(1, 256))
+      ->required()
+      ->type_name("URL");
+  store.add_option("--parallel", options.parallel, "Requests at a time")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 256))
       ->type_name("N");
   store.add_option("--token", options.token, "Bearer token")->envname("GANTRY_STORE_TOKEN");
   store.add_option("--ca", options.ca_file, "Authorities to trust instead of the system's (PEM)")->type_name("FILE");
-  store.add_option("--report", options.report, "Write what became of every file, a JSON object a line")->type_name("FILE");
-  store.add_option("--ledger", options.ledger, "Where what was sent is noted (default: a file per server under ~/.local/state/gantry)")
+  store.add_option("--report", options.report, "Write what became of every file, a JSON object a line")
+      ->type_name("FILE");
+  store
+      .add_option("--ledger", options.ledger,
+                  "Where what was sent is noted (default: a file per server under ~/.local/state/gantry)")
       ->type_name("FILE");
   store.add_flag("--fresh", options.fresh, "Forget what earlier runs sent");
   store.add_flag("--retry-refused", options.retry_refused, "Send again what was refused earlier");
@@ -148,7 +155,8 @@ void add_store(CLI::App& store, StoreOptions& options) {
 }
 
 int run(int argc, char** argv) {
-  CLI::App app{"Gantry, a DICOMweb archive: takes medical images in, finds them, gives them back byte for byte.", "gantry"};
+  CLI::App app{"Gantry, a DICOMweb archive: takes medical images in, finds them, gives them back byte for byte.",
+               "gantry"};
   app.footer(kFooter);
   app.require_subcommand(0, 1);
   app.set_version_flag("--version", std::string("gantry ") + server::version());
@@ -166,7 +174,9 @@ int run(int argc, char** argv) {
   FsckCommandOptions fsck_options;
   bool sizes_only = false;
   fsck.add_flag("--sizes-only", sizes_only, "Compare sizes; don't read the objects");
-  fsck.add_option("--threads", fsck_options.threads, "Objects read at a time")->capture_default_str()->check(CLI::Range(1, 64))
+  fsck.add_option("--threads", fsck_options.threads, "Objects read at a time")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 64))
       ->type_name("N");
   fsck.add_flag("-q,--quiet", fsck_options.quiet, "No progress");
   const SettingsFlags fsck_flags(fsck);

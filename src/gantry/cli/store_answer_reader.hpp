@@ -18,8 +18,8 @@ struct Sent {
 /// A stable lower-case word: "stored", "unchanged", "replaced", "ignored", "refused", "failed".
 [[nodiscard]] const char* to_string(Sent::Status status) noexcept;
 
-/// What a STOW-RS answer for one instance says: PS3.18 Annex I as DICOM JSON, by any server; ours tells more. A refusal is
-/// an answer that sending the same file again would not change; anything else that is no success is a failure.
+/// What a STOW-RS answer for one instance says: PS3.18 Annex I as DICOM JSON, by any server; ours tells more. A refusal
+/// is an answer that sending the same file again would not change; anything else that is no success is a failure.
 [[nodiscard]] Sent read_store_answer(int http_status, std::string_view body);
 
 }  // namespace gantry::cli

@@ -66,20 +66,24 @@ TEST(FileList, NamesWhatIsNotThereAndWhatCannotBeRead) {
 }
 
 TEST(StoreAnswerReader, TellsStoredFromThereAlreadyFromRefused) {
-  const auto stored = read_store_answer(200, R"({"00081199":{"vr":"SQ","Value":[{"00081155":{"vr":"UI","Value":["1.2"]}}]}})");
+  const auto stored =
+      read_store_answer(200, R"({"00081199":{"vr":"SQ","Value":[{"00081155":{"vr":"UI","Value":["1.2"]}}]}})");
   EXPECT_EQ(stored.status, Sent::Status::kStored);
   EXPECT_EQ(stored.sop, "1.2");
-  const auto again = read_store_answer(200, R"({"00081199":{"vr":"SQ","Value":[{"00091002":{"vr":"CS","Value":["UNCHANGED"]}}]}})");
+  const auto again =
+      read_store_answer(200, R"({"00081199":{"vr":"SQ","Value":[{"00091002":{"vr":"CS","Value":["UNCHANGED"]}}]}})");
   EXPECT_EQ(again.status, Sent::Status::kUnchanged);
-  const auto refusal = read_store_answer(409, R"({"00081198":{"vr":"SQ","Value":[{"00081197":{"vr":"US","Value":[49152]},)"
-                                              R"("00091001":{"vr":"UT","Value":["this is no DICOM file"]}}]}})");
+  const auto refusal =
+      read_store_answer(409, R"({"00081198":{"vr":"SQ","Value":[{"00081197":{"vr":"US","Value":[49152]},)"
+                             R"("00091001":{"vr":"UT","Value":["this is no DICOM file"]}}]}})");
   EXPECT_EQ(refusal.status, Sent::Status::kRefused);
   EXPECT_EQ(refusal.reason, 0xC000);
   EXPECT_EQ(refusal.detail, "this is no DICOM file");
 }
 
 TEST(StoreAnswerReader, UnderstandsServersThatSayLess) {
-  const auto number = read_store_answer(409, R"({"00081198":{"vr":"SQ","Value":[{"00081197":{"vr":"US","Value":[42752]}}]}})");
+  const auto number =
+      read_store_answer(409, R"({"00081198":{"vr":"SQ","Value":[{"00081197":{"vr":"US","Value":[42752]}}]}})");
   EXPECT_EQ(number.detail, "out of resources");
   EXPECT_EQ(read_store_answer(200, "").status, Sent::Status::kStored);
   EXPECT_EQ(read_store_answer(200, "<xml/>").status, Sent::Status::kStored);
@@ -159,7 +163,10 @@ TEST(StoreReport, CountsAndGroupsRefusalsByReason) {
   int lines = 0;
   while (std::getline(in, line)) last = line, ++lines;
   EXPECT_EQ(lines, 10);
-  EXPECT_EQ(last, "{\"file\":\"odd \\\"name\xEF\xBF\xBD\",\"status\":\"refused\",\"http_status\":409,\"reason\":\"0xC000\",\"detail\":\"other\"}");
+  EXPECT_EQ(
+      last,
+      "{\"file\":\"odd "
+      "\\\"name\xEF\xBF\xBD\",\"status\":\"refused\",\"http_status\":409,\"reason\":\"0xC000\",\"detail\":\"other\"}");
 }
 
 TEST(StoreProgress, WritesNumbersAsPeopleReadThem) {

@@ -13,7 +13,6 @@
 #include <utility>
 
 #include <simdjson.h>
-
 #include <unistd.h>
 
 #include "gantry/cli/file_list.hpp"
@@ -29,8 +28,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr int kAllAccepted = 0, kSomeRefused = 1, kCouldNotWork = 2;
-constexpr int kConnectAttempts = 6;   ///< about 15 s
-constexpr int kBusyAttempts = 12;     ///< about 4 minutes
+constexpr int kConnectAttempts = 6;  ///< about 15 s
+constexpr int kBusyAttempts = 12;    ///< about 4 minutes
 constexpr auto kRetryAfterMost = 120s;
 
 volatile std::sig_atomic_t interrupted = 0;
@@ -59,7 +58,11 @@ class StoreRun {
  public:
   StoreRun(const StoreOptions& options, std::vector<LocalFile> files, StoreLedger& ledger, StoreReport& report,
            StoreProgress& progress)
-      : options_(options), url_(studies_url(options.to)), files_(std::move(files)), ledger_(ledger), report_(report),
+      : options_(options),
+        url_(studies_url(options.to)),
+        files_(std::move(files)),
+        ledger_(ledger),
+        report_(report),
         progress_(progress) {}
 
   /// Sends everything. A reason when it had to end early.
@@ -101,34 +104,41 @@ class StoreRun {
         return Sent{Sent::Status::kFailed, 0, 0, answer.error().detail(), ""};
       }
       if (!answer && answer.error().kind() == ErrorKind::kInvalid) return stop(answer.error().detail());
-      const std::string why = answer ? "the server is busy (" + read_store_answer(answer->status, answer->body).detail + ")"
-                                     : "can't reach " + url_ + ": " + answer.error().detail();
+      const std::string why =
+          answer ? "the server is busy (" + read_store_answer(answer->status, answer->body).detail + ")"
+                 : "can't reach " + url_ + ": " + answer.error().detail();
       if (attempt + 1 >= (answer ? kBusyAttempts : kConnectAttempts)) return stop(why);
       progress_.undo(moved_of_last_);
       if (!wait(attempt, answer ? answer->retry_after : std::nullopt)) return std::nullopt;
     }
   }
 
-  static bool busy(int status) { return status == 429 || status == 502 || status == 503 || status == 504 || status == 408; }
+  static bool busy(int status) {
+    return status == 429 || status == 502 || status == 503 || status == 504 || status == 408;
+  }
 
   std::optional<Sent> judge(const HttpAnswer& answer) {
     const int status = answer.status;
     if (status == 401 || status == 403) {
-      return stop("the server refuses us (HTTP " + std::to_string(status) + "): " + read_store_answer(status, answer.body).detail);
+      return stop("the server refuses us (HTTP " + std::to_string(status) +
+                  "): " + read_store_answer(status, answer.body).detail);
     }
     if (status == 404 || status == 405 || (status >= 300 && status < 400)) {
-      return stop(url_ + " answers " + std::to_string(status) + ": is --to the DICOMweb root? Gantry's ends in /dicom-web");
+      return stop(url_ + " answers " + std::to_string(status) +
+                  ": is --to the DICOMweb root? Gantry's ends in /dicom-web");
     }
     return read_store_answer(status, answer.body);
   }
 
-  /// Back-off before the next attempt: doubled from half a second, at most half a minute, ± 20 %, never less than what the
-  /// server asks for. False when the run ends meanwhile.
+  /// Back-off before the next attempt: doubled from half a second, at most half a minute, ± 20 %, never less than what
+  /// the server asks for. False when the run ends meanwhile.
   bool wait(int attempt, std::optional<std::chrono::seconds> asked) {
     thread_local std::minstd_rand random{std::random_device{}()};
     const double scatter = std::uniform_real_distribution<double>(0.8, 1.2)(random);
-    auto pause = std::chrono::duration<double>(std::min(30.0, 0.5 * static_cast<double>(1U << std::min(attempt, 6))) * scatter);
-    if (asked) pause = std::max<std::chrono::duration<double>>(pause, std::min<std::chrono::seconds>(*asked, kRetryAfterMost));
+    auto pause =
+        std::chrono::duration<double>(std::min(30.0, 0.5 * static_cast<double>(1U << std::min(attempt, 6))) * scatter);
+    if (asked)
+      pause = std::max<std::chrono::duration<double>>(pause, std::min<std::chrono::seconds>(*asked, kRetryAfterMost));
     const auto until = std::chrono::steady_clock::now() + std::chrono::duration_cast<std::chrono::nanoseconds>(pause);
     std::unique_lock lock(mutex_);
     // An interrupt is only a flag, so it is looked at five times a second.
@@ -168,13 +178,14 @@ class StoreRun {
 
 thread_local std::uint64_t StoreRun::moved_of_last_ = 0;
 
-/// The archive's own identity, which Gantry tells at /healthz: a ledger must not believe that a new, empty archive at an
-/// old address holds what the old one took. "" when the server is no Gantry. kUnavailable when it can't be reached.
+/// The archive's own identity, which Gantry tells at /healthz: a ledger must not believe that a new, empty archive at
+/// an old address holds what the old one took. "" when the server is no Gantry. kUnavailable when it can't be reached.
 Result<std::string> archive_identity(const StoreOptions& options) {
   HttpClient client({options.token, options.ca_file, ""});
   const std::string url = origin_of(options.to) + "/healthz";
   auto answer = client.get(url);
-  for (int attempt = 0; !answer && answer.error().kind() == ErrorKind::kUnavailable && attempt < 3 && interrupted == 0; ++attempt) {
+  for (int attempt = 0; !answer && answer.error().kind() == ErrorKind::kUnavailable && attempt < 3 && interrupted == 0;
+       ++attempt) {
     std::this_thread::sleep_for(500ms);
     answer = client.get(url);
   }
@@ -198,7 +209,8 @@ StoreProgress::Style style_of(const StoreOptions& options) {
 }  // namespace
 
 int run_store(const StoreOptions& options) {
-  if (origin_of(options.to).size() < 8) return could_not_work("--to takes a URL such as http://127.0.0.1:8080/dicom-web");
+  if (origin_of(options.to).size() < 8)
+    return could_not_work("--to takes a URL such as http://127.0.0.1:8080/dicom-web");
   std::signal(SIGINT, &note_interrupt);
   std::signal(SIGTERM, &note_interrupt);
   std::signal(SIGPIPE, SIG_IGN);
@@ -212,7 +224,8 @@ int run_store(const StoreOptions& options) {
 
   const std::string target = studies_url(options.to) + "\n" + *identity;
   const std::string ledger_path = options.ledger.empty() ? default_ledger_path(target) : options.ledger;
-  if (options.fresh && ::unlink(ledger_path.c_str()) != 0 && errno != ENOENT) return could_not_work("can't remove " + ledger_path);
+  if (options.fresh && ::unlink(ledger_path.c_str()) != 0 && errno != ENOENT)
+    return could_not_work("can't remove " + ledger_path);
   auto ledger = StoreLedger::open(ledger_path, target);
   if (!ledger) return could_not_work(ledger.error().detail());
   auto report = StoreReport::open(options.report);
@@ -231,8 +244,8 @@ int run_store(const StoreOptions& options) {
   }
   for (const auto& path : unreadable) (*report)->add(path, {Sent::Status::kFailed, 0, 0, "can't be read", ""}, false);
   if (!options.quiet) {
-    std::fprintf(stderr, "%s files to send to %s (%s), %u at a time", count_as_text(to_send.size()).c_str(), options.to.c_str(),
-                 bytes_as_text(bytes).c_str(), options.parallel);
+    std::fprintf(stderr, "%s files to send to %s (%s), %u at a time", count_as_text(to_send.size()).c_str(),
+                 options.to.c_str(), bytes_as_text(bytes).c_str(), options.parallel);
     if (const auto earlier = files->size() - to_send.size(); earlier > 0) {
       std::fprintf(stderr, "; %s were sent earlier, says %s (--fresh sends them again)", count_as_text(earlier).c_str(),
                    (*ledger)->path().c_str());

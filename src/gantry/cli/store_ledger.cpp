@@ -27,13 +27,14 @@ std::string hash(const std::string& text) {
 
 /// A field of a line: tabs and line ends would break it.
 std::string field(std::string text) {
-  std::replace_if(text.begin(), text.end(), [](char c) { return c == '\t' || c == '\n' || c == '\r'; }, ' ');
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return c == '\t' || c == '\n' || c == '\r'; }, ' ');
   return text;
 }
 
 std::optional<Sent::Status> status_from(std::string_view word) {
-  for (const auto status : {Sent::Status::kStored, Sent::Status::kUnchanged, Sent::Status::kReplaced, Sent::Status::kIgnored,
-                            Sent::Status::kRefused}) {
+  for (const auto status : {Sent::Status::kStored, Sent::Status::kUnchanged, Sent::Status::kReplaced,
+                            Sent::Status::kIgnored, Sent::Status::kRefused}) {
     if (word == to_string(status)) return status;
   }
   return std::nullopt;
@@ -124,7 +125,8 @@ std::optional<Sent> StoreLedger::find(const LocalFile& file) const {
 Result<void> StoreLedger::note(const LocalFile& file, const Sent& sent) {
   if (sent.status == Sent::Status::kFailed) return {};
   std::string key = key_of(file);
-  const std::string line = key + '\t' + to_string(sent.status) + '\t' + std::to_string(sent.reason) + '\t' + field(sent.detail) + '\n';
+  const std::string line =
+      key + '\t' + to_string(sent.status) + '\t' + std::to_string(sent.reason) + '\t' + field(sent.detail) + '\n';
   const std::scoped_lock lock(mutex_);
   known_.insert_or_assign(std::move(key), sent);
   return append(file_.get(), path_, line);
@@ -133,7 +135,8 @@ Result<void> StoreLedger::note(const LocalFile& file, const Sent& sent) {
 std::string default_ledger_path(const std::string& target) {
   const char* state = std::getenv("XDG_STATE_HOME");
   const char* home = std::getenv("HOME");
-  std::string folder = state != nullptr && *state != '\0' ? state : std::string(home != nullptr ? home : ".") + "/.local/state";
+  std::string folder =
+      state != nullptr && *state != '\0' ? state : std::string(home != nullptr ? home : ".") + "/.local/state";
   return folder + "/gantry/sent-" + hash(target) + ".ledger";
 }
 

@@ -13,9 +13,9 @@
 
 namespace gantry::cli {
 
-/// What earlier runs sent to a target, so that a second run sends only what is missing. A text file, a line per file that
-/// was accepted or refused; a file that changed since (size or time) counts as another one. Thread-safe. A torn last line
-/// (the machine died) is skipped: its file is sent again, which changes nothing.
+/// What earlier runs sent to a target, so that a second run sends only what is missing. A text file, a line per file
+/// that was accepted or refused; a file that changed since (size or time) counts as another one. Thread-safe. A torn
+/// last line (the machine died) is skipped: its file is sent again, which changes nothing.
 class StoreLedger {
  public:
   /// Opens or creates the file. `target` is the URL and the identity of the archive behind it.

@@ -54,17 +54,20 @@ void StoreProgress::run() {
 
 std::string StoreProgress::line() const {
   constexpr std::size_t kWidth = 24;
-  const double part = bytes_ == 0 ? 1.0 : std::min(1.0, static_cast<double>(bytes_moved_) / static_cast<double>(bytes_));
-  const double seconds = std::max(0.001, std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count());
+  const double part =
+      bytes_ == 0 ? 1.0 : std::min(1.0, static_cast<double>(bytes_moved_) / static_cast<double>(bytes_));
+  const double seconds =
+      std::max(0.001, std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count());
   const auto rate = static_cast<std::uint64_t>(static_cast<double>(bytes_moved_) / seconds);
   std::string out;
   if (style_ == Style::kBar) {
     const auto filled = static_cast<std::size_t>(part * kWidth);
     out = "[" + std::string(filled, '#') + std::string(kWidth - filled, ' ') + "] ";
   }
-  out += std::to_string(static_cast<int>(part * 100)) + " %  " + count_as_text(files_done_) + "/" + count_as_text(files_) +
-         " files  " + bytes_as_text(bytes_moved_) + "  " + bytes_as_text(rate) + "/s";
-  if (files_done_ < files_ && rate > 0 && bytes_moved_ < bytes_) out += "  " + seconds_as_text((bytes_ - bytes_moved_) / rate) + " left";
+  out += std::to_string(static_cast<int>(part * 100)) + " %  " + count_as_text(files_done_) + "/" +
+         count_as_text(files_) + " files  " + bytes_as_text(bytes_moved_) + "  " + bytes_as_text(rate) + "/s";
+  if (files_done_ < files_ && rate > 0 && bytes_moved_ < bytes_)
+    out += "  " + seconds_as_text((bytes_ - bytes_moved_) / rate) + " left";
   if (not_accepted_ > 0) out += "  " + count_as_text(not_accepted_) + " not accepted";
   return out;
 }

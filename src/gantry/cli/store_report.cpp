@@ -18,13 +18,17 @@ bool accepted(Sent::Status status) { return status != Sent::Status::kRefused && 
 std::string json_string(std::string_view text) {
   const auto continues = [&](std::size_t from, std::size_t count) {
     if (from + count > text.size()) return false;
-    return std::all_of(text.begin() + static_cast<std::ptrdiff_t>(from), text.begin() + static_cast<std::ptrdiff_t>(from + count),
+    return std::all_of(text.begin() + static_cast<std::ptrdiff_t>(from),
+                       text.begin() + static_cast<std::ptrdiff_t>(from + count),
                        [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U; });
   };
   std::string out = "\"";
   for (std::size_t at = 0; at < text.size(); ++at) {
     const auto byte = static_cast<unsigned char>(text[at]);
-    const std::size_t more = byte >= 0xC2 && byte < 0xE0 ? 1 : byte >= 0xE0 && byte < 0xF0 ? 2 : byte >= 0xF0 && byte < 0xF5 ? 3 : 0;
+    const std::size_t more = byte >= 0xC2 && byte < 0xE0   ? 1
+                             : byte >= 0xE0 && byte < 0xF0 ? 2
+                             : byte >= 0xF0 && byte < 0xF5 ? 3
+                                                           : 0;
     if (byte == '"' || byte == '\\') {
       out += '\\';
       out += text[at];
@@ -103,24 +107,28 @@ std::string StoreReport::summary() const {
                     count_as_text(of(sent_, Status::kUnchanged)) + " already there, " +
                     count_as_text(of(sent_, Status::kRefused)) + " refused";
   if (of(sent_, Status::kReplaced) > 0) out += ", " + count_as_text(of(sent_, Status::kReplaced)) + " replaced";
-  if (of(sent_, Status::kIgnored) > 0) out += ", " + count_as_text(of(sent_, Status::kIgnored)) + " ignored by the server";
+  if (of(sent_, Status::kIgnored) > 0)
+    out += ", " + count_as_text(of(sent_, Status::kIgnored)) + " ignored by the server";
   if (of(sent_, Status::kFailed) > 0) out += "; " + count_as_text(of(sent_, Status::kFailed)) + " failed";
   std::uint64_t earlier = 0;
   for (const auto& [status, count] : earlier_) earlier += count;
   if (earlier > 0) {
     out += "; " + count_as_text(earlier) + " sent by an earlier run";
-    if (of(earlier_, Status::kRefused) > 0) out += " (" + count_as_text(of(earlier_, Status::kRefused)) + " of them refused)";
+    if (of(earlier_, Status::kRefused) > 0)
+      out += " (" + count_as_text(of(earlier_, Status::kRefused)) + " of them refused)";
   }
   out += '\n';
   std::size_t named = 0;
   for (const auto& [what, group] : why_) {
     if (++named > kReasonsNamed) {
-      out += "\n… and " + std::to_string(why_.size() - kReasonsNamed) + " more reasons; --report FILE lists everything\n";
+      out +=
+          "\n… and " + std::to_string(why_.size() - kReasonsNamed) + " more reasons; --report FILE lists everything\n";
       break;
     }
     out += "\n" + count_as_text(group.count) + " " + what.first + ": " + what.second + "\n";
     for (const auto& file : group.files) out += "    " + file + "\n";
-    if (group.count > group.files.size()) out += "    … and " + count_as_text(group.count - group.files.size()) + " more\n";
+    if (group.count > group.files.size())
+      out += "    … and " + count_as_text(group.count - group.files.size()) + " more\n";
   }
   return out;
 }

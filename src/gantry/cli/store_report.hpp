@@ -43,7 +43,7 @@ class StoreReport {
   Handle<std::FILE, &std::fclose> out_;
   bool write_failed_ = false;
   mutable std::mutex mutex_;
-  std::map<std::string, std::uint64_t> sent_, earlier_;     ///< by status
+  std::map<std::string, std::uint64_t> sent_, earlier_;       ///< by status
   std::map<std::pair<std::string, std::string>, Group> why_;  ///< of what was not accepted, by status and reason
 };
 

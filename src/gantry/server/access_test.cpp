@@ -29,7 +29,8 @@ TEST(OpenAccess, RefusesAnyOtherTenantHoweverItIsNamed) {
   auto header = request_for("/dicom-web/studies", "clinic-b");
   EXPECT_EQ(access.admit(header, Permission::kRead).error().kind(), ErrorKind::kDenied);
   EXPECT_TRUE(header.context.tenant.empty());
-  for (const char* path : {"/tenants/clinic-b/dicom-web/studies", "/tenants/", "/tenants/default2/x", "/tenants/Default/x"}) {
+  for (const char* path :
+       {"/tenants/clinic-b/dicom-web/studies", "/tenants/", "/tenants/default2/x", "/tenants/Default/x"}) {
     auto request = request_for(path);
     EXPECT_EQ(access.admit(request, Permission::kRead).error().kind(), ErrorKind::kDenied) << path;
   }
@@ -52,8 +53,8 @@ TEST(Loopback, IsToldFromAddressesThatOthersReach) {
   for (const char* listen : {"127.0.0.1:8080", "127.9.9.9:0", "localhost:80", "[::1]:8080", "[::ffff:127.0.0.1]:80"}) {
     EXPECT_TRUE(is_loopback(listen)) << listen;
   }
-  for (const char* listen : {"0.0.0.0:8080", "[::]:8080", "192.168.1.5:80", "example.org:80", ":8080", "", "localhost.example:80",
-                             "[::ffff:10.0.0.1]:80"}) {
+  for (const char* listen : {"0.0.0.0:8080", "[::]:8080", "192.168.1.5:80", "example.org:80", ":8080", "",
+                             "localhost.example:80", "[::ffff:10.0.0.1]:80"}) {
     EXPECT_FALSE(is_loopback(listen)) << listen;
   }
 }

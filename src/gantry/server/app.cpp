@@ -94,19 +94,21 @@ JanitorSettings janitor_settings(const config::Settings& settings) {
   janitor.sweep_every = in_seconds(settings.worker.sweep_interval);
   janitor.litter_age = in_seconds(settings.worker.sweep_age);
   // A deleted object goes soon after it is due, also when an operator chose a short grace.
-  janitor.unlink_every = std::clamp(in_seconds(settings.deletes.object_grace) / 10, std::chrono::seconds(1), std::chrono::seconds(30));
+  janitor.unlink_every =
+      std::clamp(in_seconds(settings.deletes.object_grace) / 10, std::chrono::seconds(1), std::chrono::seconds(30));
   return janitor;
 }
 
 Result<void> check_exposure(const config::Settings& settings) {
   if (is_loopback(settings.http.listen) || settings.http.insecure_open) return {};
-  return Error::invalid("http.listen = \"" + settings.http.listen + "\" can be reached from other machines, but no authentication is "
+  return Error::invalid("http.listen = \"" + settings.http.listen +
+                        "\" can be reached from other machines, but no authentication is "
                         "configured: everybody there could read and delete everything. Listen on 127.0.0.1, or say "
                         "--http-insecure-open to serve it openly all the same");
 }
 
 void log_access(observe::Log& log, const http::AccessRecord& record) {
-  const auto level = record.status == 503  ? observe::LogLevel::kWarn
+  const auto level = record.status == 503   ? observe::LogLevel::kWarn
                      : record.status >= 500 ? observe::LogLevel::kError
                                             : observe::LogLevel::kInfo;
   if (!log.writes(level)) return;
@@ -122,10 +124,15 @@ void log_access(observe::Log& log, const http::AccessRecord& record) {
 }
 
 void count_requests(observe::Metrics& metrics, const http::AccessRecord& record) {
-  const char* result = record.status >= 500 ? "5xx" : record.status >= 400 ? "4xx" : record.status >= 300 ? "3xx" : "2xx";
-  metrics.counter("gantry_http_requests_total", "Requests answered.", {{"method", record.method}, {"status", result}}).add();
-  metrics.histogram("gantry_http_request_duration_seconds", "From the request's head to the answer's last byte.",
-                    observe::seconds_bounds(), {{"method", record.method}})
+  const char* result = record.status >= 500   ? "5xx"
+                       : record.status >= 400 ? "4xx"
+                       : record.status >= 300 ? "3xx"
+                                              : "2xx";
+  metrics.counter("gantry_http_requests_total", "Requests answered.", {{"method", record.method}, {"status", result}})
+      .add();
+  metrics
+      .histogram("gantry_http_request_duration_seconds", "From the request's head to the answer's last byte.",
+                 observe::seconds_bounds(), {{"method", record.method}})
       .observe(static_cast<double>(record.duration.count()) / 1e6);
 }
 
@@ -140,8 +147,8 @@ const char* version() noexcept { return GANTRY_VERSION; }
 /// Everything that runs, in the order in which it is made. Members go in reverse, so each part outlives those below it.
 class App::Parts {
  public:
-  Parts(config::Settings given, observe::Log& log_to, DataFolder locked, std::unique_ptr<index::InstanceIndex> opened_index,
-        std::unique_ptr<storage::ObjectStore> opened_objects)
+  Parts(config::Settings given, observe::Log& log_to, DataFolder locked,
+        std::unique_ptr<index::InstanceIndex> opened_index, std::unique_ptr<storage::ObjectStore> opened_objects)
       : settings(std::move(given)),
         log(log_to),
         folder(std::move(locked)),
@@ -156,7 +163,8 @@ class App::Parts {
         queries(*index),
         web{store, queries, retrieves, deletes, index_pool, disk_pool, dicomweb_settings(settings, folder.secret())},
         tenant_web{store, queries, retrieves, deletes, index_pool, disk_pool, tenant_settings(web.settings, tenant)},
-        site{*index, *objects, index_pool, disk_pool, web.settings, facts(), folder.identity(), [this] { return metrics.text(); }},
+        site{*index,       *objects, index_pool,        disk_pool,
+             web.settings, facts(),  folder.identity(), [this] { return metrics.text(); }},
         server(http_settings(settings, open_files, folder.admin_socket()), http::Router(routes()), hooks(), disk_pool),
         janitor(*index, *objects, janitor_settings(settings), [this](bool failed, const std::string& words) {
           log.write(failed ? observe::LogLevel::kWarn : observe::LogLevel::kInfo, words, {});
@@ -170,7 +178,8 @@ class App::Parts {
       for (auto* make : {&dicomweb::store_routes, &dicomweb::search_routes, &dicomweb::retrieve_routes}) {
         for (auto& route : make(*services)) {
           // What stands outside the service root (/wado) belongs to the first of the two.
-          if (services == &web || route.pattern.starts_with(services->settings.base_path)) all.push_back(std::move(route));
+          if (services == &web || route.pattern.starts_with(services->settings.base_path))
+            all.push_back(std::move(route));
         }
       }
     }
@@ -179,7 +188,9 @@ class App::Parts {
 
   http::ServerHooks hooks() {
     http::ServerHooks made;
-    made.authorize = [this](http::Request& request, http::Permission permission) { return authorize(request, permission); };
+    made.authorize = [this](http::Request& request, http::Permission permission) {
+      return authorize(request, permission);
+    };
     made.log = [this](const http::AccessRecord& record) {
       count_requests(metrics, record);
       log_access(log, record);
@@ -198,7 +209,8 @@ class App::Parts {
     facts.index = config::redact_url(settings.index.url);
     facts.storage = config::redact_url(settings.storage.url);
     facts.cache = "memory";
-    facts.authentication = is_loopback(settings.http.listen) ? "none; this machine only" : "none, open to every machine that reaches it";
+    facts.authentication =
+        is_loopback(settings.http.listen) ? "none; this machine only" : "none, open to every machine that reaches it";
     return facts;
   }
 
@@ -209,17 +221,23 @@ class App::Parts {
     const auto gauge = [this](const char* name, const char* help, auto read) {
       metrics.read_gauge(name, help, [read] { return static_cast<double>(read()); });
     };
-    gauge("gantry_http_open_connections", "Connections that are open.", [this] { return server.counters().connections_open; });
-    counter("gantry_http_connections_total", "Connections accepted.", [this] { return server.counters().connections_total; });
+    gauge("gantry_http_open_connections", "Connections that are open.",
+          [this] { return server.counters().connections_open; });
+    counter("gantry_http_connections_total", "Connections accepted.",
+            [this] { return server.counters().connections_total; });
     counter("gantry_http_received_bytes_total", "Bytes received.", [this] { return server.counters().bytes_in; });
     counter("gantry_http_sent_bytes_total", "Bytes sent.", [this] { return server.counters().bytes_out; });
     counter("gantry_store_stored_total", "Instances stored.", [this] { return store.counters().stored; });
-    counter("gantry_store_unchanged_total", "Instances that were there already.", [this] { return store.counters().unchanged; });
+    counter("gantry_store_unchanged_total", "Instances that were there already.",
+            [this] { return store.counters().unchanged; });
     counter("gantry_store_failed_total", "Instances that were not stored.", [this] { return store.counters().failed; });
     counter("gantry_store_commits_total", "Transactions.", [this] { return store.counters().groups; });
-    gauge("gantry_store_waiting_instances", "Instances that wait for their commit.", [this] { return store.counters().waiting; });
-    counter("gantry_instance_cache_hits_total", "Instances found in memory.", [this] { return retrieves.cache_counters().hits; });
-    counter("gantry_instance_cache_misses_total", "Instances read from the index.", [this] { return retrieves.cache_counters().misses; });
+    gauge("gantry_store_waiting_instances", "Instances that wait for their commit.",
+          [this] { return store.counters().waiting; });
+    counter("gantry_instance_cache_hits_total", "Instances found in memory.",
+            [this] { return retrieves.cache_counters().hits; });
+    counter("gantry_instance_cache_misses_total", "Instances read from the index.",
+            [this] { return retrieves.cache_counters().misses; });
     gauge("gantry_disk_waiting_tasks", "Tasks that wait for a disk thread.", [this] { return disk_pool.queued(); });
     gauge("gantry_index_waiting_tasks", "Tasks that wait for an index thread.", [this] { return index_pool.queued(); });
     counter("gantry_log_lost_lines_total", "Log lines that were lost.", [this] { return log.dropped(); });
@@ -261,7 +279,8 @@ Result<std::unique_ptr<App>> App::start(const config::Settings& settings, observ
   GANTRY_LET(auto objects, open_objects(settings));
   auto parts = std::make_unique<Parts>(settings, log, std::move(folder), std::move(index), std::move(objects));
   if (!is_loopback(settings.http.listen)) {
-    log.warn("serving beyond this machine without authentication: everybody who reaches it can read and delete everything");
+    log.warn(
+        "serving beyond this machine without authentication: everybody who reaches it can read and delete everything");
   }
   GANTRY_TRY(parts->server.start());
   return std::unique_ptr<App>(new App(std::move(parts)));
@@ -276,11 +295,12 @@ void App::stop(std::chrono::seconds grace) { parts_->stop(grace); }
 std::string App::ready_line() const {
   const auto& settings = parts_->settings;
   const std::string address = "http://" + address_with(settings.http.listen, parts_->server.port());
-  return "Gantry " + std::string(version()) + " is ready: " + address + "/ (DICOMweb at " + address + kBasePath + "), dimse " +
-         settings.dimse.listen + " not in this build, index " + config::redact_url(settings.index.url) + ", storage " +
-         config::redact_url(settings.storage.url) + ", cache memory, authentication " + parts_->site.facts.authentication +
-         ", open files " + std::to_string(parts_->open_files) + " (connections at most " +
-         std::to_string(connections_for(settings.http.connections, parts_->open_files)) + ")";
+  return "Gantry " + std::string(version()) + " is ready: " + address + "/ (DICOMweb at " + address + kBasePath +
+         "), dimse " + settings.dimse.listen + " not in this build, index " + config::redact_url(settings.index.url) +
+         ", storage " + config::redact_url(settings.storage.url) + ", cache memory, authentication " +
+         parts_->site.facts.authentication + ", open files " + std::to_string(parts_->open_files) +
+         " (connections at most " + std::to_string(connections_for(settings.http.connections, parts_->open_files)) +
+         ")";
 }
 
 class OfflineArchive::Parts {

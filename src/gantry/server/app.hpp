@@ -17,8 +17,9 @@ namespace gantry::server {
 /// One running Gantry.
 class App {
  public:
-  /// Builds everything and begins to serve. Errors say what an operator can do: kInvalid and kUnsupported about a setting,
-  /// kConflict when another process has the data folder, kUnavailable when an address or the disk can't be had.
+  /// Builds everything and begins to serve. Errors say what an operator can do: kInvalid and kUnsupported about a
+  /// setting, kConflict when another process has the data folder, kUnavailable when an address or the disk can't be
+  /// had.
   static Result<std::unique_ptr<App>> start(const config::Settings& settings, observe::Log& log);
   /// Stops what still runs, the last part first.
   ~App();

@@ -31,7 +31,8 @@ Result<std::string> read_small(int fd, const std::string& what) {
 Result<void> write_whole(int fd, std::string_view text, const std::string& what) {
   if (::ftruncate(fd, 0) != 0) return Error::from_errno(errno, "writing " + what);
   const ssize_t wrote = ::pwrite(fd, text.data(), text.size(), 0);
-  if (wrote != static_cast<ssize_t>(text.size())) return Error::from_errno(wrote < 0 ? errno : ENOSPC, "writing " + what);
+  if (wrote != static_cast<ssize_t>(text.size()))
+    return Error::from_errno(wrote < 0 ? errno : ENOSPC, "writing " + what);
   return {};
 }
 
@@ -43,7 +44,8 @@ Result<UniqueFd> take_lock(const fs::path& path) {
     if (errno != EWOULDBLOCK) return Error::from_errno(errno, "locking " + file);
     GANTRY_LET(const std::string holder, read_small(lock.get(), file));
     return Error::conflict("the data folder " + path.string() + " is already in use by process " +
-                           (holder.empty() ? "(unknown)" : holder) + ", which holds its lock: stop that one, or name another "
+                           (holder.empty() ? "(unknown)" : holder) +
+                           ", which holds its lock: stop that one, or name another "
                            "folder with --data");
   }
   GANTRY_TRY(write_whole(lock.get(), std::to_string(::getpid()) + "\n", file));

@@ -11,8 +11,8 @@ namespace gantry::server {
 /// The folder that holds everything of one Gantry, locked for this process: the embedded index has one owner.
 class DataFolder {
  public:
-  /// Makes the folder (only its owner may enter it) and takes its lock. Sets the process's umask to 0077. kConflict when another process has it; the detail
-  /// names that process. The lock goes with the process, however it ends.
+  /// Makes the folder (only its owner may enter it) and takes its lock. Sets the process's umask to 0077. kConflict
+  /// when another process has it; the detail names that process. The lock goes with the process, however it ends.
   static Result<DataFolder> open(const std::filesystem::path& path);
 
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }

@@ -10,8 +10,8 @@ namespace gantry::server {
 
 namespace {
 
-/// An object until the check is stopped: then its bytes can't be read any more, and it has no descriptor before, so that
-/// a check of a large one ends in its middle.
+/// An object until the check is stopped: then its bytes can't be read any more, and it has no descriptor before, so
+/// that a check of a large one ends in its middle.
 class StoppableFile final : public OpenFile {
  public:
   StoppableFile(std::shared_ptr<const OpenFile> inner, std::shared_ptr<const std::atomic<bool>> stopped)
@@ -37,7 +37,8 @@ class FsckStream::StoppableStore final : public storage::ObjectStore {
   void stop() { *stopped_ = true; }
 
   Result<std::unique_ptr<storage::StagedObject>> stage(const RequestContext& ctx) override { return inner_.stage(ctx); }
-  Result<void> persist(const RequestContext& ctx, std::unique_ptr<storage::StagedObject> staged, const ObjectKey& key) override {
+  Result<void> persist(const RequestContext& ctx, std::unique_ptr<storage::StagedObject> staged,
+                       const ObjectKey& key) override {
     return inner_.persist(ctx, std::move(staged), key);
   }
   Result<std::shared_ptr<const OpenFile>> open(const RequestContext& ctx, const ObjectKey& key) override {
@@ -68,7 +69,10 @@ std::string counts(const archive::FsckReport& report) {
 
 FsckStream::FsckStream(RequestContext ctx, index::InstanceIndex& index, storage::ObjectStore& objects,
                        archive::FsckOptions options)
-    : ctx_(std::move(ctx)), index_(index), objects_(std::make_unique<StoppableStore>(objects)), options_(options),
+    : ctx_(std::move(ctx)),
+      index_(index),
+      objects_(std::make_unique<StoppableStore>(objects)),
+      options_(options),
       thread_([this] { run(); }) {}
 
 FsckStream::~FsckStream() {
@@ -92,7 +96,8 @@ void FsckStream::run() {
   };
   const auto progress = [this](const archive::FsckReport& so_far) { say("{\"progress\":" + counts(so_far) + "}\n"); };
   const auto report = archive::fsck(ctx_, index_, *objects_, options_, problem, progress);
-  std::string last = report ? "{\"report\":" + counts(*report) + "}\n" : "{\"error\":" + json_string(report.error().detail()) + "}\n";
+  std::string last =
+      report ? "{\"report\":" + counts(*report) + "}\n" : "{\"error\":" + json_string(report.error().detail()) + "}\n";
   const std::scoped_lock lock(mutex_);
   if (stopped_) last = "{\"error\":\"the check was stopped\"}\n";  // what it found after that says nothing
   lines_.push_back(std::move(last));

@@ -18,7 +18,8 @@ namespace gantry::server {
 /// reads, and ends soon when the stream is destroyed. Index and store outlive it.
 class FsckStream final : public ByteStream {
  public:
-  FsckStream(RequestContext ctx, index::InstanceIndex& index, storage::ObjectStore& objects, archive::FsckOptions options);
+  FsckStream(RequestContext ctx, index::InstanceIndex& index, storage::ObjectStore& objects,
+             archive::FsckOptions options);
   ~FsckStream() override;
 
   /// Blocks until there is a line, or the end.

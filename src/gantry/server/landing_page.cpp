@@ -77,7 +77,8 @@ studies = client.search_for_studies(limit=10)</pre>
 </html>
 )html";
 
-constexpr const char* kStyle = R"css(:root { color-scheme: light dark; --line: #d5dbe1; --soft: #f3f6f8; --strong: #0b4f6c; }
+constexpr const char* kStyle =
+    R"css(:root { color-scheme: light dark; --line: #d5dbe1; --soft: #f3f6f8; --strong: #0b4f6c; }
 @media (prefers-color-scheme: dark) { :root { --line: #37424b; --soft: #1d252b; --strong: #7cc4e2; } }
 body { margin: 0 auto; max-width: 60rem; padding: 0 1.25rem 3rem; font: 1rem/1.55 system-ui, sans-serif; }
 header { border-bottom: 1px solid var(--line); margin-bottom: 1.5rem; }
@@ -111,11 +112,13 @@ std::string as_size(std::uint64_t bytes) {
 }
 
 std::string totals_as_html(const std::optional<index::TenantTotals>& totals) {
-  if (!totals) return "<p class=\"warn\">The index does not answer; see the log and <a href=\"/readyz\">/readyz</a>.</p>";
+  if (!totals)
+    return "<p class=\"warn\">The index does not answer; see the log and <a href=\"/readyz\">/readyz</a>.</p>";
   const auto card = [](const std::string& number, const char* what) {
     return "<li><strong>" + number + "</strong>" + what + "</li>\n";
   };
-  return "<ul class=\"totals\">\n" + card(with_separators(totals->studies), totals->studies == 1 ? "study" : "studies") +
+  return "<ul class=\"totals\">\n" +
+         card(with_separators(totals->studies), totals->studies == 1 ? "study" : "studies") +
          card(with_separators(totals->series), "series") +
          card(with_separators(totals->instances), totals->instances == 1 ? "instance" : "instances") +
          card(as_size(totals->bytes), "kept") + "</ul>";

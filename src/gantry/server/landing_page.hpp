@@ -10,7 +10,7 @@ namespace gantry::server {
 /// What the page at `/` tells.
 struct PageFacts {
   std::string version;
-  std::string service_root;    ///< as the reader of the page reaches it: "http://127.0.0.1:8080/dicom-web"
+  std::string service_root;  ///< as the reader of the page reaches it: "http://127.0.0.1:8080/dicom-web"
   std::string data, index, storage, cache, authentication;
   std::string uptime;
   std::optional<index::TenantTotals> totals;  ///< none: the index does not answer

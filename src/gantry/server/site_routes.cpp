@@ -63,8 +63,9 @@ Task<Response> style(Request&) {
 
 /// The process lives; nothing is asked of the parts below.
 Task<Response> healthz(Site& site, Request&) {
-  auto response = http::respond(200, "application/json", "{\"status\":\"ok\",\"version\":" + json_string(site.facts.version) +
-                                                             ",\"archive\":" + json_string(site.identity) + "}\n");
+  auto response = http::respond(200, "application/json",
+                                "{\"status\":\"ok\",\"version\":" + json_string(site.facts.version) +
+                                    ",\"archive\":" + json_string(site.identity) + "}\n");
   harden(response);
   co_return response;
 }
@@ -80,7 +81,8 @@ Task<Response> readyz(Site& site, Request& request) {
   std::string body = "{\"status\":";
   body += ready ? "\"ready\"" : site.draining ? "\"stopping\"" : "\"not ready\"";
   // Paths and addresses in a detail are the operator's business: the answer names the part, the log says the rest.
-  body += std::string(",\"index\":\"") + (index ? "ok" : "failed") + "\",\"objects\":\"" + (objects ? "ok" : "failed") + "\"}\n";
+  body += std::string(",\"index\":\"") + (index ? "ok" : "failed") + "\",\"objects\":\"" + (objects ? "ok" : "failed") +
+          "\"}\n";
   auto response = http::respond(ready ? 200 : 503, "application/json", std::move(body));
   harden(response);
   if (!ready) {
@@ -105,7 +107,8 @@ Result<archive::FsckOptions> fsck_options(const std::string& query) {
       options.hashes = value == "1";
     } else if (name == "threads") {
       const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), options.threads);
-      if (error != std::errc() || end != value.data() + value.size() || options.threads == 0 || options.threads > kFsckThreadsMost) {
+      if (error != std::errc() || end != value.data() + value.size() || options.threads == 0 ||
+          options.threads > kFsckThreadsMost) {
         return Error::invalid("threads takes a number from 1 to " + std::to_string(kFsckThreadsMost));
       }
     } else {
@@ -163,7 +166,8 @@ std::vector<http::Route> site_routes(Site& site) {
   };
   // Another tenant's paths are refused (403) whether or not anything is there, so they must be routes.
   for (const auto method : {Method::kGet, Method::kPost, Method::kDelete}) {
-    routes.push_back({method, "/tenants/{tenant}/{rest...}", Permission::kRead, "Another tenant's paths.", &nothing_here});
+    routes.push_back(
+        {method, "/tenants/{tenant}/{rest...}", Permission::kRead, "Another tenant's paths.", &nothing_here});
   }
   return routes;
 }

@@ -24,8 +24,8 @@ struct Site {
   WorkerPool& index_pool;
   WorkerPool& disk_pool;
   dicomweb::Settings dicomweb;
-  PageFacts facts;       ///< those that don't change
-  std::string identity;  ///< of the archive, told at /healthz
+  PageFacts facts;                       ///< those that don't change
+  std::string identity;                  ///< of the archive, told at /healthz
   std::function<std::string()> metrics;  ///< Prometheus text; cheap, never blocks
   Clock::time_point started = Clock::now();
   std::atomic<bool> draining{false};
@@ -37,7 +37,8 @@ struct Site {
   void drain();
 };
 
-/// `/`, `/gantry.css`, `/healthz`, `/readyz`, `/metrics`, `/admin/fsck`, and nothing below `/tenants/` of another tenant.
+/// `/`, `/gantry.css`, `/healthz`, `/readyz`, `/metrics`, `/admin/fsck`, and nothing below `/tenants/` of another
+/// tenant.
 [[nodiscard]] std::vector<http::Route> site_routes(Site& site);
 
 }  // namespace gantry::server

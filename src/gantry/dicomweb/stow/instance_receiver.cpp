@@ -8,7 +8,8 @@ namespace gantry::dicomweb::stow {
 using archive::StoreOutcome;
 
 Result<std::shared_ptr<InstanceReceiver>> InstanceReceiver::open(archive::StoreService& store, RequestContext context,
-                                                                 std::optional<StudyUid> expected, const BodyForm& form) {
+                                                                 std::optional<StudyUid> expected,
+                                                                 const BodyForm& form) {
   std::shared_ptr<InstanceReceiver> receiver(new InstanceReceiver(store, std::move(context), std::move(expected)));
   if (form.multipart) {
     GANTRY_LET(auto parser, http::MultipartParser::create(form.boundary, http::MultipartLimits{}));
@@ -17,7 +18,8 @@ Result<std::shared_ptr<InstanceReceiver>> InstanceReceiver::open(archive::StoreS
   return receiver;
 }
 
-InstanceReceiver::InstanceReceiver(archive::StoreService& store, RequestContext context, std::optional<StudyUid> expected)
+InstanceReceiver::InstanceReceiver(archive::StoreService& store, RequestContext context,
+                                   std::optional<StudyUid> expected)
     : store_(store), context_(std::move(context)), expected_(std::move(expected)) {}
 
 void InstanceReceiver::feed(std::span<const std::byte> bytes) {

@@ -28,7 +28,7 @@ class InstanceReceiver {
   void feed(std::span<const std::byte> bytes);
 
   enum class Step {
-    kNeedMore,       ///< feed() more, or end()
+    kNeedMore,        ///< feed() more, or end()
     kTooManyOnTheWay  ///< await take_oldest(), then advance() again
   };
   /// Errors: kInvalid (malformed multipart), kTooLarge (a limit of multipart).

@@ -14,10 +14,10 @@ using ReplyDataset = std::vector<ReplyAttribute>;
 struct ReplyAttribute {
   std::uint32_t tag = 0;
   std::string vr;
-  std::string keyword;                 ///< as in PS3.6; "" for private attributes
-  std::vector<std::string> values;     ///< text in UTF-8; of US the decimal number
-  std::vector<ReplyDataset> items;     ///< of SQ
-  std::string private_creator;         ///< names the owner of a private attribute; the creator element is written, too
+  std::string keyword;              ///< as in PS3.6; "" for private attributes
+  std::vector<std::string> values;  ///< text in UTF-8; of US the decimal number
+  std::vector<ReplyDataset> items;  ///< of SQ
+  std::string private_creator;      ///< names the owner of a private attribute; the creator element is written, too
 };
 
 /// One DICOM JSON object (PS3.18 Annex F).

@@ -40,8 +40,9 @@ ReplyDataset stored_item(const StoreOutcome& outcome, std::string_view root) {
   ReplyDataset item{
       text_attribute(0x00081150, "UI", "ReferencedSOPClassUID", outcome.sop_class),
       text_attribute(0x00081155, "UI", "ReferencedSOPInstanceUID", outcome.sop.str()),
-      text_attribute(0x00081190, "UR", "RetrieveURL",
-                     study_url(root, outcome.study) + "/series/" + outcome.series.str() + "/instances/" + outcome.sop.str()),
+      text_attribute(
+          0x00081190, "UR", "RetrieveURL",
+          study_url(root, outcome.study) + "/series/" + outcome.series.str() + "/instances/" + outcome.sop.str()),
   };
   if (outcome.status == StoreOutcome::Status::kIgnored) {
     item.push_back(number_attribute(0x00081196, "WarningReason", outcome.failure_reason));
@@ -115,7 +116,8 @@ std::string warning_words(const StoreReport& report) {
   if (first != nullptr) {
     if (!words.empty()) words += "; ";
     words += std::to_string(failed) + " of " + std::to_string(report.outcomes.size()) +
-             (failed == 1 ? " instances was not stored: " : " instances were not stored, the first because: ") + first->detail;
+             (failed == 1 ? " instances was not stored: " : " instances were not stored, the first because: ") +
+             first->detail;
   }
   return words;
 }

@@ -28,10 +28,10 @@ struct StoreReport {
 /// read to its end. What arrived whole before that was stored, stays stored and is listed.
 ///
 /// Why an instance failed is said twice: as FailureReason (0008,1197), and in plain words in the private attribute
-/// (0009,1001) of "GANTRY STORE", as Annex I has no attribute for words. The first reason is in the Warning header, too.
-/// What became of a stored one is (0009,1002): STORED, UNCHANGED, REPLACED or IGNORED.
-/// An instance whose UIDs could not be read is in FailedSOPSequence (without them, where senders look for failures) and
-/// in OtherFailuresSequence (0008,119A), where the standard wants it.
+/// (0009,1001) of "GANTRY STORE", as Annex I has no attribute for words. The first reason is in the Warning header,
+/// too. What became of a stored one is (0009,1002): STORED, UNCHANGED, REPLACED or IGNORED. An instance whose UIDs
+/// could not be read is in FailedSOPSequence (without them, where senders look for failures) and in
+/// OtherFailuresSequence (0008,119A), where the standard wants it.
 [[nodiscard]] http::Response store_answer(const StoreReport& report, AnswerFormat format, std::string_view service_root,
                                           const std::optional<StudyUid>& study);
 

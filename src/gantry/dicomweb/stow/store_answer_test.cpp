@@ -131,17 +131,27 @@ TEST(StoreAnswer, ABrokenBodyKeepsItsStatusAndListsWhatWasStoredBefore) {
 }
 
 TEST(StoreAnswer, IsANativeDicomModelWhenAskedForXml) {
-  const auto response = answer({stored("1.4"), failed(archive::failure::kUnreadable, "a < b & \"c\"")}, AnswerFormat::kXml);
+  const auto response =
+      answer({stored("1.4"), failed(archive::failure::kUnreadable, "a < b & \"c\"")}, AnswerFormat::kXml);
   EXPECT_EQ(header_of(response, "Content-Type"), "application/dicom+xml");
   const std::string body = body_of(response);
-  EXPECT_THAT(body, HasSubstr(R"(<DicomAttribute tag="00081199" vr="SQ" keyword="ReferencedSOPSequence"><Item number="1">)"));
-  EXPECT_THAT(body, HasSubstr(R"(<DicomAttribute tag="00081197" vr="US" keyword="FailureReason"><Value number="1">49152</Value>)"));
-  EXPECT_THAT(body, HasSubstr(R"(tag="00090001" vr="UT" privateCreator="GANTRY STORE"><Value number="1">a &lt; b &amp; &quot;c&quot;<)"));
+  EXPECT_THAT(body,
+              HasSubstr(R"(<DicomAttribute tag="00081199" vr="SQ" keyword="ReferencedSOPSequence"><Item number="1">)"));
+  EXPECT_THAT(
+      body,
+      HasSubstr(R"(<DicomAttribute tag="00081197" vr="US" keyword="FailureReason"><Value number="1">49152</Value>)"));
+  EXPECT_THAT(
+      body,
+      HasSubstr(
+          R"(tag="00090001" vr="UT" privateCreator="GANTRY STORE"><Value number="1">a &lt; b &amp; &quot;c&quot;<)"));
 }
 
 TEST(StoreAnswer, WordsFromAFileNeverBreakJsonOrAHeader) {
-  const auto response = answer({failed(archive::failure::kUnreadable, "odd \"quote\" \\ line\r\nX-Evil: 1 \xc3\xbc \x01")});
-  EXPECT_THAT(body_of(response), HasSubstr(R"(odd \"quote\" \\ line\u000d\u000aX-Evil: 1 )" "\xc3\xbc" R"( \u0001)"));
+  const auto response =
+      answer({failed(archive::failure::kUnreadable, "odd \"quote\" \\ line\r\nX-Evil: 1 \xc3\xbc \x01")});
+  EXPECT_THAT(body_of(response), HasSubstr(R"(odd \"quote\" \\ line\u000d\u000aX-Evil: 1 )"
+                                           "\xc3\xbc"
+                                           R"( \u0001)"));
   const std::string warning = header_of(response, "Warning");
   EXPECT_THAT(warning, HasSubstr(R"(odd \"quote\" \\ line??X-Evil)"));
   for (const char c : warning) EXPECT_TRUE(c >= 0x20 && c < 0x7f) << static_cast<int>(c);

@@ -40,13 +40,15 @@ Result<BodyForm> body_form(const http::Headers& headers) {
   // RFC 2387 asks for `type`; senders that leave it out mean the only thing that is stored here.
   const std::string root = lower(type->parameter("type").value_or("application/dicom"));
   if (root == "application/dicom+json" || root == "application/dicom+xml") {
-    return Error::unsupported("storing metadata and bulk data apart (" + root + ") comes in a later version; " + kTaken);
+    return Error::unsupported("storing metadata and bulk data apart (" + root + ") comes in a later version; " +
+                              kTaken);
   }
   if (root != "application/dicom") {
     return Error::unsupported("multipart/related with type \"" + root + "\" can't be stored: " + kTaken);
   }
   const auto boundary = type->parameter("boundary");
-  if (!boundary || boundary->empty()) return Error::invalid("Content-Type has no boundary: the parts can't be told apart");
+  if (!boundary || boundary->empty())
+    return Error::invalid("Content-Type has no boundary: the parts can't be told apart");
   return BodyForm{true, std::string(*boundary)};
 }
 
@@ -68,7 +70,8 @@ Result<AnswerFormat> answer_format(const http::Request& request) {
   for (const auto& range : ranges) {
     if (range.quality == 0) continue;
     const std::string wanted = range.type.essence();
-    if (wanted == "application/dicom+json" || wanted == "application/json" || wanted == "application/*" || wanted == "*/*") {
+    if (wanted == "application/dicom+json" || wanted == "application/json" || wanted == "application/*" ||
+        wanted == "*/*") {
       return AnswerFormat::kJson;
     }
     if (wanted == "application/dicom+xml") return AnswerFormat::kXml;

@@ -5,9 +5,9 @@
 #include <utility>
 
 #include "gantry/archive/delete_service.hpp"
-#include "gantry/dicomweb/stow/service_root.hpp"
 #include "gantry/dicomweb/services.hpp"
 #include "gantry/dicomweb/stow/instance_receiver.hpp"
+#include "gantry/dicomweb/stow/service_root.hpp"
 #include "gantry/dicomweb/stow/store_answer.hpp"
 #include "gantry/dicomweb/stow/store_request.hpp"
 

@@ -3,6 +3,7 @@
 #include <functional>
 
 #include <boost/asio/co_spawn.hpp>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -39,12 +40,14 @@ std::string part(const std::string& bytes, const std::string& type = "Content-Ty
 /// A body that arrives in pieces of `step` bytes, and may break at its end.
 class PiecewiseBody final : public http::BodyReader {
  public:
-  PiecewiseBody(std::string body, std::size_t step, std::optional<Error> end) : body_(std::move(body)), step_(step), end_(std::move(end)) {}
+  PiecewiseBody(std::string body, std::size_t step, std::optional<Error> end)
+      : body_(std::move(body)), step_(step), end_(std::move(end)) {}
   Task<Result<std::span<const std::byte>>> next() override {
     if (at_ == body_.size() && end_) co_return *end_;
     const std::size_t count = std::min(step_, body_.size() - at_);
     // A fresh copy per piece: reading a piece after the next call shows under the address sanitizer.
-    piece_.assign(body_.begin() + static_cast<std::ptrdiff_t>(at_), body_.begin() + static_cast<std::ptrdiff_t>(at_ + count));
+    piece_.assign(body_.begin() + static_cast<std::ptrdiff_t>(at_),
+                  body_.begin() + static_cast<std::ptrdiff_t>(at_ + count));
     piece_.shrink_to_fit();
     at_ += count;
     co_return std::as_bytes(std::span(piece_));
@@ -67,11 +70,13 @@ class StoreRoutes : public testing::Test {
     EXPECT_TRUE(index_.ensure_tenant(context_));
   }
 
-  Response send(http::Method method, const std::string& pattern, http::PathParameters parameters, const std::string& content_type,
-                std::string body, std::size_t step = 100, std::optional<Error> end = std::nullopt) {
+  Response send(http::Method method, const std::string& pattern, http::PathParameters parameters,
+                const std::string& content_type, std::string body, std::size_t step = 100,
+                std::optional<Error> end = std::nullopt) {
     const auto routes = store_routes(services_);
-    const auto route = std::find_if(routes.begin(), routes.end(),
-                                    [&](const http::Route& one) { return one.method == method && one.pattern == pattern; });
+    const auto route = std::find_if(routes.begin(), routes.end(), [&](const http::Route& one) {
+      return one.method == method && one.pattern == pattern;
+    });
     EXPECT_NE(route, routes.end()) << pattern;
     PiecewiseBody reader(std::move(body), step, std::move(end));
     Request request;
@@ -91,8 +96,8 @@ class StoreRoutes : public testing::Test {
     return answer;
   }
   Response store(std::string body, std::size_t step = 100, std::optional<Error> end = std::nullopt) {
-    return send(http::Method::kPost, "/dicom-web/studies", {}, R"(multipart/related; type="application/dicom"; boundary=B)",
-                std::move(body), step, std::move(end));
+    return send(http::Method::kPost, "/dicom-web/studies", {},
+                R"(multipart/related; type="application/dicom"; boundary=B)", std::move(body), step, std::move(end));
   }
   std::uint64_t held() { return index_.totals(context_)->instances; }
   std::size_t objects() {
@@ -151,16 +156,18 @@ TEST_F(StoreRoutes, StoresMoreInstancesThanMayBeOnTheWayAtOnce) {
 
 TEST_F(StoreRoutes, TakesTheFormThatViewersSend) {
   // A CRLF before the first delimiter, none after the last one.
-  const auto answer = send(http::Method::kPost, "/dicom-web/studies", {},
-                           R"(multipart/related; type="application/dicom"; boundary="14e83d91-5139-a4ac-c846-f11fb182e9ed")",
-                           "\r\n--14e83d91-5139-a4ac-c846-f11fb182e9ed\r\nContent-Type: application/dicom\r\n\r\n" + ct_slice("1.2", "1.9") +
-                               "\r\n--14e83d91-5139-a4ac-c846-f11fb182e9ed--");
+  const auto answer =
+      send(http::Method::kPost, "/dicom-web/studies", {},
+           R"(multipart/related; type="application/dicom"; boundary="14e83d91-5139-a4ac-c846-f11fb182e9ed")",
+           "\r\n--14e83d91-5139-a4ac-c846-f11fb182e9ed\r\nContent-Type: application/dicom\r\n\r\n" +
+               ct_slice("1.2", "1.9") + "\r\n--14e83d91-5139-a4ac-c846-f11fb182e9ed--");
   EXPECT_EQ(answer.status, 200) << text_of(answer);
   EXPECT_THAT(text_of(answer), HasSubstr("http://pacs.example/dicom-web/studies/1.2/series/1.2.1/instances/1.9"));
 }
 
 TEST_F(StoreRoutes, TakesASingleInstanceAsTheBody) {
-  const auto answer = send(http::Method::kPost, "/dicom-web/studies", {}, "application/dicom", ct_slice("1.2", "1.9"), 33);
+  const auto answer =
+      send(http::Method::kPost, "/dicom-web/studies", {}, "application/dicom", ct_slice("1.2", "1.9"), 33);
   EXPECT_EQ(answer.status, 200) << text_of(answer);
   EXPECT_EQ(send(http::Method::kPost, "/dicom-web/studies", {}, "application/dicom", "").status, 400);
   EXPECT_EQ(held(), 1U);
@@ -196,7 +203,10 @@ TEST_F(StoreRoutes, RefusesWhatHoldsNoInstance) {
     EXPECT_GT(text_of(answer).size(), 20U);
   }
   EXPECT_EQ(send(http::Method::kPost, "/dicom-web/studies", {}, "text/plain", "x").status, 415);
-  EXPECT_EQ(send(http::Method::kPost, "/dicom-web/studies", {}, R"(multipart/related; type="application/dicom")", "--B--").status, 400);
+  EXPECT_EQ(
+      send(http::Method::kPost, "/dicom-web/studies", {}, R"(multipart/related; type="application/dicom")", "--B--")
+          .status,
+      400);
 }
 
 TEST_F(StoreRoutes, AStudyInTheUrlIsTheOnlyOneThatIsTaken) {
@@ -211,9 +221,12 @@ TEST_F(StoreRoutes, AStudyInTheUrlIsTheOnlyOneThatIsTaken) {
 }
 
 TEST_F(StoreRoutes, DeletesAtEachLevelAndSaysWhenNothingIsThere) {
-  const std::string study = "/dicom-web/studies/{study}", series = study + "/series/{series}", instance = series + "/instances/{instance}";
+  const std::string study = "/dicom-web/studies/{study}", series = study + "/series/{series}",
+                    instance = series + "/instances/{instance}";
   ASSERT_EQ(store(part(ct_slice("1.2", "1.9.1")) + part(ct_slice("1.2", "1.9.2")) + part(ct_slice("1.3", "1.9.3")) +
-                  part(ct_slice("1.4", "1.9.4")) + "--B--").status, 200);
+                  part(ct_slice("1.4", "1.9.4")) + "--B--")
+                .status,
+            200);
   const auto remove = [&](const std::string& pattern, http::PathParameters parameters) {
     return send(http::Method::kDelete, pattern, std::move(parameters), "", "").status;
   };
