@@ -169,6 +169,13 @@ Result<bool> SearchPlan::choose_uids(const Probe& probe) {
 
 // True when something was found to be narrow: `studies_` is set, or the walk over a range of dates is short.
 Result<bool> SearchPlan::choose_probed(const Probe& probe) {
+  std::vector<TermLookup> lookups;
+  for (const Match& match : query_.matches) {
+    auto lookup = term_lookup(match);
+    const bool walked = lookup && walk_ && lookup->kind == walk_->kind && lookup->equal.size() == 1;
+    if (lookup && !walked) lookups.push_back(*std::move(lookup));
+  }
+  if (lookups.empty()) return false;  // whatever the dates say, there is nothing better than a walk
   for (const Match& match : query_.matches) {
     const bool by_date = match.field == Field::kStudyDate &&
                          (match.kind == Match::Kind::kRange || match.kind == Match::Kind::kDateTimeRange ||
@@ -182,15 +189,11 @@ Result<bool> SearchPlan::choose_probed(const Probe& probe) {
     GANTRY_LET(const std::vector<std::string> found, probe(sql));
     if (found.size() <= kProbeMost) return true;
   }
-  for (const Match& match : query_.matches) {
-    const auto lookup = term_lookup(match);
-    if (!lookup) continue;
-    const bool walks_already = walk_ && lookup->kind == walk_->kind && lookup->equal.size() == 1;
-    if (walks_already) continue;
+  for (const TermLookup& lookup : lookups) {
     Text sql(dialect_);
     sql << "SELECT DISTINCT t.study_uid FROM dicom_term t WHERE t.tenant_id = ";
     sql.bind(tenant_.str()) << " AND ";
-    write_lookup(sql, *lookup);
+    write_lookup(sql, lookup);
     sql << " LIMIT " << std::to_string(kProbeMost + 1);
     GANTRY_LET(std::vector<std::string> found, probe(sql));
     if (found.size() > kProbeMost) continue;

@@ -195,7 +195,7 @@ Transaction::~Transaction() {
   if (connection_ == nullptr || !connection_->in_transaction()) return;
   connection_->set_deadline(Deadline::max());
   // A rollback can only fail where SQLite rolled back by itself (disk full), which the test above has seen.
-  (void)connection_->run("ROLLBACK");
+  if (auto rollback = connection_->query("ROLLBACK")) (void)rollback->run();
 }
 
 Result<void> Transaction::commit() {

@@ -38,8 +38,13 @@ class Budget {
   Clock::duration left_;
 };
 
-sql::SearchPlan::Probe probe_on(Connection& connection) {
-  return [&connection](const sql::Text& text) -> Result<std::vector<std::string>> {
+/// The first probe begins the snapshot that the search itself reads, too; a search without probes is one statement.
+sql::SearchPlan::Probe probe_on(Connection& connection, std::optional<sqlite::Transaction>& snapshot) {
+  return [&connection, &snapshot](const sql::Text& text) -> Result<std::vector<std::string>> {
+    if (!snapshot) {
+      GANTRY_LET(sqlite::Transaction begun, sqlite::Transaction::begin(connection, false));
+      snapshot.emplace(std::move(begun));
+    }
     GANTRY_LET(Query query, connection.query(text.text()));
     query.bind_all(text.values());
     std::vector<std::string> found;
@@ -104,9 +109,9 @@ Result<void> SqliteIndex::search(const RequestContext& ctx, const SearchQuery& q
   {
     GANTRY_LET(const sqlite::ConnectionPool::Lease lease, impl_->readers->acquire(ctx.deadline));
     Budget budget(*lease, impl_->settings.statement_time);
-    GANTRY_LET(sqlite::Transaction transaction, sqlite::Transaction::begin(*lease, false));
+    std::optional<sqlite::Transaction> snapshot;
     GANTRY_LET(const sql::SearchPlan plan, budget.spend([&] {
-      return sql::SearchPlan::make(sql::sqlite_dialect(), ctx.tenant, query, probe_on(*lease));
+      return sql::SearchPlan::make(sql::sqlite_dialect(), ctx.tenant, query, probe_on(*lease, snapshot));
     }));
     const sql::Text text = plan.select();
     GANTRY_LET(Query rows, lease->query(text.text()));
@@ -149,10 +154,10 @@ Result<std::uint64_t> SqliteIndex::count(const RequestContext& ctx, const Search
   }
   return impl_->read(ctx, [&](Connection& connection) -> Result<std::uint64_t> {
     Budget budget(connection, impl_->settings.statement_time);
-    GANTRY_LET(sqlite::Transaction transaction, sqlite::Transaction::begin(connection, false));
+    std::optional<sqlite::Transaction> snapshot;
     return budget.spend([&]() -> Result<std::uint64_t> {
       GANTRY_LET(const sql::SearchPlan plan,
-                 sql::SearchPlan::make(sql::sqlite_dialect(), ctx.tenant, query, probe_on(connection)));
+                 sql::SearchPlan::make(sql::sqlite_dialect(), ctx.tenant, query, probe_on(connection, snapshot)));
       const sql::Text text = plan.count(most);
       GANTRY_LET(Query counted, connection.query(text.text()));
       counted.bind_all(text.values());
@@ -175,7 +180,8 @@ Result<std::vector<std::string>> SqliteIndex::explain(const RequestContext& ctx,
         lines.push_back(rows.text(3));
       }
     };
-    const auto probe = probe_on(connection);
+    std::optional<sqlite::Transaction> snapshot;
+    const auto probe = probe_on(connection, snapshot);
     GANTRY_LET(const sql::SearchPlan plan,
                sql::SearchPlan::make(sql::sqlite_dialect(), ctx.tenant, query,
                                      [&](const sql::Text& text) -> Result<std::vector<std::string>> {
