@@ -26,7 +26,8 @@ struct ObjectStoreMaker {
 
 inline std::span<const std::byte> bytes_of(std::string_view text) { return std::as_bytes(std::span(text)); }
 
-inline ObjectKey new_key(std::string_view tenant = "clinic-a", std::string_view study = "1.2", std::string_view series = "1.2.3") {
+inline ObjectKey new_key(std::string_view tenant = "clinic-a", std::string_view study = "1.2",
+                         std::string_view series = "1.2.3") {
   return ObjectKey(std::string(tenant) + "/" + uid_hash(study) + "/" + uid_hash(series) + "/" +
                    to_hex(sha256(bytes_of(study))) + "-" + random_hex(16) + ".dcm");
 }

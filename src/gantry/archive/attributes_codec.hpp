@@ -12,7 +12,8 @@ namespace gantry::archive {
 inline constexpr std::size_t kAttributesBytesMost = 64U << 20;
 
 /// The column `attributes` (DESIGN §2): an instance's DICOM JSON as one zstd frame with its size and a checksum. One
-/// instance's JSON is at most kAttributesBytesMost, which the indexer sees to. Any thread; contexts are kept per thread.
+/// instance's JSON is at most kAttributesBytesMost, which the indexer sees to. Any thread; contexts are kept per
+/// thread.
 [[nodiscard]] std::string compress_attributes(std::string_view json);
 
 /// Back again. kInternal for what compress_attributes did not make: damaged, cut off, longer than it says, or of more

@@ -1,3 +1,5 @@
+#include "gantry/archive/attributes_codec.hpp"
+
 #include <string>
 #include <thread>
 #include <vector>
@@ -5,15 +7,14 @@
 #include <gtest/gtest.h>
 #include <zstd.h>
 
-#include "gantry/archive/attributes_codec.hpp"
-
 namespace gantry::archive {
 namespace {
 
 std::string sample_json(std::size_t elements) {
   std::string json = "{";
   for (std::size_t i = 0; i < elements; ++i) {
-    json += R"("0008)" + std::to_string(1000 + i) + R"(":{"vr":"LO","Value":["text )" + std::to_string(i * 7919) + R"("]},)";
+    json += R"("0008)" + std::to_string(1000 + i) + R"(":{"vr":"LO","Value":["text )" + std::to_string(i * 7919) +
+            R"("]},)";
   }
   json.back() = '}';
   return json;

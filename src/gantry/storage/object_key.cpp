@@ -27,7 +27,8 @@ bool is_valid_object_key(std::string_view key) noexcept {
 }
 
 Result<void> check_object_key(const ObjectKey& key) {
-  if (!is_valid_object_key(key.view())) return Error::invalid("no name of an object: \"" + key.str().substr(0, 200) + "\"");
+  if (!is_valid_object_key(key.view()))
+    return Error::invalid("no name of an object: \"" + key.str().substr(0, 200) + "\"");
   return {};
 }
 

@@ -28,8 +28,8 @@ struct ObjectInfo {
 };
 
 /// Keeps immutable objects. Thread-safe; blocking (disk pool). A key is
-/// `{tenant}/{study_uid_hash}/{series_uid_hash}/{sha256}-{32 hex}.dcm`: `[a-z0-9-]` segments, never DICOM text; anything
-/// else is refused with kInvalid.
+/// `{tenant}/{study_uid_hash}/{series_uid_hash}/{sha256}-{32 hex}.dcm`: `[a-z0-9-]` segments, never DICOM text;
+/// anything else is refused with kInvalid.
 class ObjectStore {
  public:
   virtual ~ObjectStore() = default;
@@ -38,9 +38,10 @@ class ObjectStore {
   virtual Result<std::unique_ptr<StagedObject>> stage(const RequestContext& ctx) = 0;
   /// Gives the staged bytes their name. On success they survive a power cut: file synced, renamed, its directory and
   /// every ancestor up to the root that this process has not synced yet synced. kConflict when the name is taken (never
-  /// overwrites). A failed sync fails the object for good and is not tried again on that file. kUnavailable: disk full or
-  /// broken; then nothing is under that name, or what is there may be swept.
-  virtual Result<void> persist(const RequestContext& ctx, std::unique_ptr<StagedObject> staged, const ObjectKey& key) = 0;
+  /// overwrites). A failed sync fails the object for good and is not tried again on that file. kUnavailable: disk full
+  /// or broken; then nothing is under that name, or what is there may be swept.
+  virtual Result<void> persist(const RequestContext& ctx, std::unique_ptr<StagedObject> staged,
+                               const ObjectKey& key) = 0;
   /// Opens an object for reading. kNotFound when there is none.
   virtual Result<std::shared_ptr<const OpenFile>> open(const RequestContext& ctx, const ObjectKey& key) = 0;
   /// Removes an object; one that is not there is success. Readers that hold it open go on.

@@ -26,7 +26,8 @@ std::shared_ptr<ObjectStore> in_a_new_folder() {
 
 INSTANTIATE_TEST_SUITE_P(Memory, ObjectStoreContract,
                          testing::Values(ObjectStoreMaker{"memory", [] { return std::make_shared<MemoryStore>(); }}));
-INSTANTIATE_TEST_SUITE_P(Filesystem, ObjectStoreContract, testing::Values(ObjectStoreMaker{"filesystem", in_a_new_folder}));
+INSTANTIATE_TEST_SUITE_P(Filesystem, ObjectStoreContract,
+                         testing::Values(ObjectStoreMaker{"filesystem", in_a_new_folder}));
 
 }  // namespace
 }  // namespace gantry::storage

@@ -59,8 +59,8 @@ Directories::Hold::~Hold() {
 }
 
 Result<UniqueFd> Directories::open_one(const std::string& path) const {
-  UniqueFd directory(::openat(objects_.get(), path.empty() ? "." : path.c_str(),
-                              O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
+  UniqueFd directory(
+      ::openat(objects_.get(), path.empty() ? "." : path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
   if (!directory) {
     if (errno == ENOENT) return Error::not_found("no directory " + shown(path));
     return disk_error(errno, "opening " + shown(path));

@@ -14,8 +14,8 @@
 
 namespace gantry::storage {
 
-/// The directories below `objects/`, by path (`tenant/study/series`; "" is `objects/` itself), and what this process has
-/// synced of them. Thread-safe; blocking.
+/// The directories below `objects/`, by path (`tenant/study/series`; "" is `objects/` itself), and what this process
+/// has synced of them. Thread-safe; blocking.
 class Directories {
  public:
   /// `objects` is the open directory. `ops` outlives this.
@@ -39,8 +39,8 @@ class Directories {
   /// on return, once in the life of this process. Open it before changing it: a failed sync is told to descriptors that
   /// were open before. Errors: kUnavailable.
   Result<UniqueFd> open(const Hold& directory);
-  /// Returns after a sync that began after the call. Callers at the same time share one. Errors: kUnavailable, from then
-  /// on for every call with this path.
+  /// Returns after a sync that began after the call. Callers at the same time share one. Errors: kUnavailable, from
+  /// then on for every call with this path.
   Result<void> sync(const std::string& path, int directory);
   /// Someone else removed it: open() begins anew.
   void forget(const std::string& path);

@@ -74,7 +74,8 @@ Result<void> make_root(const std::filesystem::path& path, FileOps& ops) {
   if (parent != path) GANTRY_TRY(make_root(parent, ops));
   const auto above = open_directory(AT_FDCWD, parent.c_str());
   if (!above) return disk_error(errno, "opening " + parent.string());
-  if (ops.make_directory(AT_FDCWD, path.c_str()) != 0 && errno != EEXIST) return disk_error(errno, "making " + path.string());
+  if (ops.make_directory(AT_FDCWD, path.c_str()) != 0 && errno != EEXIST)
+    return disk_error(errno, "making " + path.string());
   if (ops.sync_directory(above.get(), parent.c_str()) != 0) return disk_error(errno, "syncing " + parent.string());
   return {};
 }
@@ -135,10 +136,13 @@ Result<std::unique_ptr<FilesystemStore>> FilesystemStore::open(const std::string
   if (!folder) return disk_error(errno, "opening " + path.string());
   GANTRY_LET(auto objects, make_folder(folder.get(), "objects", ops));
   GANTRY_LET(auto staging, make_folder(folder.get(), "tmp", ops));
-  struct stat one {}, other {};
-  if (::fstat(objects.get(), &one) != 0 || ::fstat(staging.get(), &other) != 0) return disk_error(errno, "reading " + root);
+  struct stat one {
+  }, other{};
+  if (::fstat(objects.get(), &one) != 0 || ::fstat(staging.get(), &other) != 0)
+    return disk_error(errno, "reading " + root);
   if (one.st_dev != other.st_dev) {
-    return Error::invalid("objects and tmp in " + root + " are on two file systems; a file can't be renamed between them");
+    return Error::invalid("objects and tmp in " + root +
+                          " are on two file systems; a file can't be renamed between them");
   }
   if (ops.sync_directory(folder.get(), path.c_str()) != 0) return disk_error(errno, "syncing " + root);
   return std::unique_ptr<FilesystemStore>(

@@ -33,7 +33,9 @@ using testing::HasSubstr;
 /// Does what the kernel does, writes it down, and fails what it was told to fail.
 class RecordingOps final : public FileOps {
  public:
-  int create(int directory, const char* name) override { return at("create", [&] { return FileOps::create(directory, name); }); }
+  int create(int directory, const char* name) override {
+    return at("create", [&] { return FileOps::create(directory, name); });
+  }
   ssize_t write(int file, const void* bytes, std::size_t count) override {
     if (short_writes) count = std::min<std::size_t>(count, 7);
     return at("write", [&] { return FileOps::write(file, bytes, count); });
@@ -41,7 +43,9 @@ class RecordingOps final : public FileOps {
   int begin_writeback(int file, std::uint64_t offset, std::uint64_t count) override {
     return at("begin_writeback", [&] { return FileOps::begin_writeback(file, offset, count); });
   }
-  int sync_file(int file) override { return at("sync_file", [&] { return FileOps::sync_file(file); }); }
+  int sync_file(int file) override {
+    return at("sync_file", [&] { return FileOps::sync_file(file); });
+  }
   int sync_directory(int directory, const char* path) override {
     return at(std::string("sync_directory ") + path, [&] { return FileOps::sync_directory(directory, path); });
   }
@@ -51,7 +55,9 @@ class RecordingOps final : public FileOps {
   int rename_new(int from_directory, const char* from, int to_directory, const char* to) override {
     return at("rename", [&] { return FileOps::rename_new(from_directory, from, to_directory, to); });
   }
-  int unlink(int directory, const char* path) override { return at("unlink", [&] { return FileOps::unlink(directory, path); }); }
+  int unlink(int directory, const char* path) override {
+    return at("unlink", [&] { return FileOps::unlink(directory, path); });
+  }
   int remove_directory(int parent, const char* path) override {
     return at(std::string("remove_directory ") + path, [&] { return FileOps::remove_directory(parent, path); });
   }
@@ -155,27 +161,29 @@ TEST_F(FilesystemStoreTest, SyncsDirectoriesAboveOnceInItsLife) {
   ASSERT_TRUE(put(new_key()));
   ops.take_calls();
   ASSERT_TRUE(put(new_key()));
-  EXPECT_THAT(without_writes(ops.take_calls()), ElementsAre("create", "sync_file", "rename", "sync_directory " + series()));
+  EXPECT_THAT(without_writes(ops.take_calls()),
+              ElementsAre("create", "sync_file", "rename", "sync_directory " + series()));
   ASSERT_TRUE(put(new_key("9.9")));
-  EXPECT_THAT(without_writes(ops.take_calls()), ElementsAre("create", "sync_file", "make_directory " + series("9.9"),
-                                                           "sync_directory " + study(), "rename",
-                                                           "sync_directory " + series("9.9")));
+  EXPECT_THAT(without_writes(ops.take_calls()),
+              ElementsAre("create", "sync_file", "make_directory " + series("9.9"), "sync_directory " + study(),
+                          "rename", "sync_directory " + series("9.9")));
 }
 
 TEST_F(FilesystemStoreTest, SyncsDirectoriesThatAnEarlierProcessMadeAndPerhapsNeverSynced) {
   fs::create_directories(root / "objects" / series());
   ASSERT_TRUE(put(new_key()));
   EXPECT_THAT(ops.take_calls(), testing::IsSupersetOf({std::string("sync_directory "), "sync_directory " + tenant(),
-                                                      "sync_directory " + study(), "sync_directory " + series()}));
+                                                       "sync_directory " + study(), "sync_directory " + series()}));
 }
 
 TEST_F(FilesystemStoreTest, SyncsTheFoldersThatItMadeForItself) {
   auto made = FilesystemStore::open((root / "a" / "b").string(), ops);
   ASSERT_TRUE(made);
-  EXPECT_THAT(ops.take_calls(),
-              ElementsAre("make_directory " + (root / "a").string(), "sync_directory " + root.string(),
-                          "make_directory " + (root / "a" / "b").string(), "sync_directory " + (root / "a").string(),
-                          "make_directory objects", "make_directory tmp", "sync_directory " + (root / "a" / "b").string()));
+  EXPECT_THAT(
+      ops.take_calls(),
+      ElementsAre("make_directory " + (root / "a").string(), "sync_directory " + root.string(),
+                  "make_directory " + (root / "a" / "b").string(), "sync_directory " + (root / "a").string(),
+                  "make_directory objects", "make_directory tmp", "sync_directory " + (root / "a" / "b").string()));
 }
 
 TEST_F(FilesystemStoreTest, KeepsFilesAndFoldersFromOtherUsers) {

@@ -38,8 +38,8 @@ Result<void> ObjectTree::walk() {
 }
 
 Result<bool> ObjectTree::walk_directory(const std::string& path, int level) {
-  UniqueFd directory(::openat(objects_, path.empty() ? "." : path.c_str(),
-                              O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
+  UniqueFd directory(
+      ::openat(objects_, path.empty() ? "." : path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
   if (!directory) {
     if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP) return true;  // gone, or none of ours
     return disk_error(errno, "listing objects/" + path);
@@ -61,7 +61,8 @@ Result<bool> ObjectTree::walk_directory(const std::string& path, int level) {
       GANTRY_LET(const bool go_on, visit_file(fd, path, entry->d_name));
       if (!go_on) return false;
     } else if (is_ours(name, level + 1)) {
-      GANTRY_LET(const bool go_on, walk_directory(path.empty() ? std::string(name) : path + "/" + std::string(name), level + 1));
+      GANTRY_LET(const bool go_on,
+                 walk_directory(path.empty() ? std::string(name) : path + "/" + std::string(name), level + 1));
       if (!go_on) return false;
     }
   }

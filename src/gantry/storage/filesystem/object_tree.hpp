@@ -9,8 +9,8 @@
 
 namespace gantry::storage {
 
-/// Walks `objects/` with one open directory per level, so in bounded memory. What is no object by its name, and what is no
-/// regular file, is passed over; what vanishes meanwhile is not there.
+/// Walks `objects/` with one open directory per level, so in bounded memory. What is no object by its name, and what is
+/// no regular file, is passed over; what vanishes meanwhile is not there.
 class ObjectTree {
  public:
   using EmptyDirectory = std::function<void(const std::string& path, std::chrono::system_clock::time_point modified)>;

@@ -1,0 +1,64 @@
+#include "gantry/archive/sweep.hpp"
+
+#include <algorithm>
+#include <vector>
+
+namespace gantry::archive {
+namespace {
+
+constexpr std::size_t kBatch = 256;
+constexpr std::chrono::seconds kRetryAfter{600};
+// A commit refuses an attempt that began to persist more than an hour ago (DESIGN §4.5). An object is dated when its
+// persisting begins, perhaps by another machine's clock.
+constexpr std::chrono::seconds kCommitWindow = std::chrono::hours(1) + std::chrono::minutes(15);
+
+}  // namespace
+
+Result<SweepReport> unlink_due(const RequestContext& ctx, index::InstanceIndex& index, storage::ObjectStore& objects) {
+  SweepReport report;
+  for (;;) {
+    GANTRY_LET(const auto due, index.due_deletions(ctx, kBatch));
+    std::vector<ObjectKey> done;
+    for (const auto& key : due) {
+      if (objects.remove(ctx, key)) {
+        done.push_back(key);
+      } else {
+        GANTRY_TRY(index.deletion_failed(ctx, key, kRetryAfter));
+      }
+    }
+    if (!done.empty()) GANTRY_TRY(index.deletion_done(ctx, done));
+    report.deleted += done.size();
+    if (due.size() < kBatch || done.empty()) return report;
+  }
+}
+
+Result<SweepReport> sweep_unheld(const RequestContext& ctx, index::InstanceIndex& index, storage::ObjectStore& objects,
+                                 std::chrono::seconds age) {
+  SweepReport report;
+  const auto newest = std::chrono::system_clock::now() - std::max(age, kCommitWindow);
+  std::vector<ObjectKey> old;
+  const auto remove_unheld = [&]() -> Result<void> {
+    if (old.empty()) return {};
+    GANTRY_LET(const auto held, index.are_held(ctx, old));
+    if (held.size() != old.size()) return Error::internal("the index gave other than one answer per object");
+    for (std::size_t i = 0; i < old.size(); ++i) {
+      // One that can't be removed now is found again by the next sweep.
+      if (!held[i] && objects.remove(ctx, old[i])) ++report.unheld;
+    }
+    old.clear();
+    return {};
+  };
+  Result<void> removed;
+  GANTRY_TRY(objects.list(ctx, [&](const storage::ObjectInfo& info) {
+    if (info.modified > newest) return true;
+    old.push_back(info.key);
+    if (old.size() >= kBatch) removed = remove_unheld();
+    return removed.ok();
+  }));
+  GANTRY_TRY(std::move(removed));
+  GANTRY_TRY(remove_unheld());
+  GANTRY_TRY(objects.sweep(ctx, age));
+  return report;
+}
+
+}  // namespace gantry::archive
