@@ -1,0 +1,108 @@
+"""The differential test: what Gantry makes of every file of the corpus, against what pydicom and DCMTK make of it."""
+
+from __future__ import annotations
+
+import collections
+import csv
+import pathlib
+from concurrent.futures import ThreadPoolExecutor
+
+import explained
+import oracles
+import pytest
+from conftest import corpus_folder
+from pydicom import config
+from pydicom.encaps import generate_frames
+
+WHOLE_CORPUS = 500  # files; a smaller corpus need not show every kind of difference
+
+
+@pytest.fixture(scope="module", autouse=True)
+def strict_pydicom():
+    """pydicom as a reader that changes nothing."""
+    before = (config.settings.reading_validation_mode, config.replace_un_with_known_vr, config.convert_wrong_length_to_UN)
+    oracles.pydicom_settings()
+    yield
+    config.settings.reading_validation_mode, config.replace_un_with_known_vr, config.convert_wrong_length_to_UN = before
+
+
+@pytest.fixture(scope="module")
+def dumps(corpus, tmp_path_factory) -> dict[str, oracles.Ours]:
+    folder = tmp_path_factory.mktemp("explicit")
+    seen = oracles.run_dump([file.path for file in corpus], folder)
+    return {file.name: ours for file, ours in zip(corpus, seen)}
+
+
+@pytest.fixture(scope="module")
+def accepted(dumps) -> dict[str, oracles.Ours]:
+    return {name: ours for name, ours in dumps.items() if ours.accepted}
+
+
+def report(lines: list, what: str) -> str:
+    shown = "\n".join(str(line) for line in lines[:40])
+    return f"{len(lines)} {what}:\n{shown}" + ("\n…" if len(lines) > 40 else "")
+
+
+def check_explained(differences: list[oracles.Difference], oracle: str, corpus) -> None:
+    used = collections.Counter()
+    unexplained = []
+    for difference in differences:
+        found = explained.explain(difference)
+        if found is None:
+            unexplained.append(difference)
+        else:
+            used[found.name] += 1
+    print(f"{oracle}: " + ", ".join(f"{count} x {name}" for name, count in used.most_common()))
+    assert not unexplained, report(unexplained, f"differences to {oracle} that nothing explains")
+    if len(corpus) >= WHOLE_CORPUS:
+        idle = [r.name for r in explained.RULES if oracle in r.oracles and r.name not in used]
+        assert not idle, f"rules that explain nothing any more: {idle}"
+
+
+def test_files_are_taken_or_refused_as_the_index_says(corpus, dumps):
+    wrong = []
+    for file in corpus:
+        ours = dumps[file.name]
+        if ours.accepted != file.accept and file.name not in explained.INDEX_IS_WRONG:
+            wrong.append((file.name, file.accept, file.reason, ours.dump.get("reason")))
+        if not ours.accepted:
+            assert ours.dump["reason"], f"{file.name} is refused without a reason"
+    assert not wrong, report(wrong, "files are judged otherwise than INDEX.tsv does")
+
+
+def test_identity_is_that_of_the_data_set(corpus, accepted):
+    for file in corpus:
+        if file.name in accepted and file.name not in explained.INDEX_IS_WRONG:
+            dump = accepted[file.name].dump
+            assert (dump["study"], dump["series"], dump["sop"]) == (file.study, file.series, file.sop), file.name
+
+
+def test_metadata_equals_what_pydicom_reads(corpus, accepted):
+    differences, unread = [], []
+    for name, ours in accepted.items():
+        try:
+            data = oracles.read_with_pydicom(ours.path)
+        except Exception as error:  # noqa: BLE001 - pydicom raises anything on odd files
+            unread.append((name, repr(error)))
+            continue
+        differences += oracles.compare_with_pydicom(name, ours, data, ours.dump["instance"])
+    unknown = [entry for entry in unread if entry[0] not in explained.UNREADABLE["pydicom"]]
+    assert not unknown, report(unknown, "files that pydicom can't read")
+    check_explained(differences, "pydicom", corpus)
+
+
+def test_metadata_equals_what_dcmtk_reads(corpus, accepted):
+    differences, unread = [], []
+    with ThreadPoolExecutor() as pool:
+        answers = list(pool.map(lambda ours: oracles.dcmtk_json(ours.path), accepted.values()))
+    for (name, ours), (theirs, reason) in zip(accepted.items(), answers):
+        if theirs is None:
+            unread.append((name, reason))
+            continue
+        mine = ours.dump["instance"]
+        if oracles.BREAKS_OFF in reason:  # dcm2json ends there
+            mine = {tag: value for tag, value in mine.items() if tag < "7FE00010"}
+        differences += oracles.compare_trees("dcmtk", name, ours, mine, theirs)
+    unknown = [entry for entry in unread if entry[0] not in explained.UNREADABLE["dcmtk"]]
+    assert not unknown, report(unknown, "files that dcm2json can't read")
+    check_explained(differences, "dcmtk", corpus)
