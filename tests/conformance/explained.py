@@ -219,3 +219,6 @@ INDEX_IS_WRONG = {
     "oddities-derived/uid_meta_dataset_mismatch.dcm": "refused because the File Meta group names another SOP Instance than"
     " the data set; twenty other files of the corpus do the same and are accepted. The data set counts.",
 }
+
+# Files whose frames can't be compared, and why.
+FRAMES_DIFFER: dict[str, str] = {}

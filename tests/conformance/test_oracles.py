@@ -106,3 +106,67 @@ def test_metadata_equals_what_dcmtk_reads(corpus, accepted):
     unknown = [entry for entry in unread if entry[0] not in explained.UNREADABLE["dcmtk"]]
     assert not unknown, report(unknown, "files that dcm2json can't read")
     check_explained(differences, "dcmtk", corpus)
+
+
+def bits(data: bytes, first: int, count: int) -> str:
+    """`count` bits of little endian packed 1-bit pixels, from bit `first` on."""
+    text = "".join(f"{byte:08b}"[::-1] for byte in data)
+    return text[first : first + count]
+
+
+def pydicom_frames(data) -> list[bytes] | list[str]:
+    """The frames as pydicom cuts them: fragments joined, or slices of the native value (of 1-bit pixels, their bits)."""
+    keyword = next(k for k in ("PixelData", "FloatPixelData", "DoubleFloatPixelData") if k in data)
+    count = int(data.get("NumberOfFrames") or 1)
+    if data.file_meta.TransferSyntaxUID.is_encapsulated:
+        offsets = None
+        if "ExtendedOffsetTable" in data and "ExtendedOffsetTableLengths" in data:
+            offsets = (data.ExtendedOffsetTable, data.ExtendedOffsetTableLengths)
+        return list(generate_frames(data.PixelData, number_of_frames=count, extended_offsets=offsets))
+    value = data[keyword].value
+    samples = data.get("SamplesPerPixel") or 1
+    if data.get("PhotometricInterpretation") == "YBR_FULL_422":
+        samples = 2
+    frame_bits = data.Rows * data.Columns * samples * data.BitsAllocated
+    if frame_bits % 8:
+        return [bits(value, number * frame_bits, frame_bits) for number in range(count)]
+    return [value[number * frame_bits // 8 : (number + 1) * frame_bits // 8] for number in range(count)]
+
+
+def our_frames(ours: oracles.Ours) -> list[bytes] | list[str]:
+    frames = []
+    for number, frame in enumerate(ours.layout["frames"]):
+        assert isinstance(frame, dict), f"{ours.path}: frame {number + 1}: {frame}"
+        data = ours.frame(number)
+        frames.append(bits(data, frame["bit_shift"], frame["bits"]) if frame["bits"] else data)
+    return frames
+
+
+def test_frames_are_the_bytes_that_pydicom_finds(accepted):
+    wrong, compared = [], 0
+    for name, ours in accepted.items():
+        if ours.layout["pixels"] == "none" or name in explained.UNREADABLE["pydicom"]:
+            continue
+        reason = explained.FRAMES_DIFFER.get(name)
+        if ours.layout["pixels"] == "unusable" or reason:
+            if reason is None:
+                wrong.append((name, ours.layout["problem"]))
+            continue
+        try:
+            theirs = pydicom_frames(oracles.read_with_pydicom(ours.path))
+        except Exception as error:  # noqa: BLE001 - pydicom raises anything on odd files
+            wrong.append((name, repr(error)))
+            continue
+        mine = our_frames(ours)
+        if mine != theirs:
+            first = next((n for n, (a, b) in enumerate(zip(mine, theirs), 1) if a != b), "beyond the shorter")
+            wrong.append((name, f"{len(mine)} frames, pydicom has {len(theirs)}; first difference: {first}"))
+        compared += len(mine)
+    assert not wrong, report(wrong, "files with other frames")
+    assert compared > 0
+
+
+def test_pixel_data_that_is_there_has_a_layout(accepted):
+    for name, ours in accepted.items():
+        has_pixels = any(tag in ours.dump["instance"] for tag in ("7FE00008", "7FE00009", "7FE00010"))
+        assert has_pixels == (ours.layout["pixels"] != "none"), name

@@ -1,9 +1,7 @@
 #include "gantry/http/answer.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
-#include <cstdio>
 #include <utility>
 
 #include "gantry/http/byte_range.hpp"
@@ -107,10 +105,9 @@ void name_request(Response& response, std::string_view request_id) {
 
 /// Handlers may put text from objects into header values. A line break there would end the header (response splitting).
 void append_clean(std::string& head, std::string_view text) {
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    head += byte < 0x20 || byte == 0x7F ? ' ' : c;
-  }
+  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; };
+  const auto begin = head.insert(head.end(), text.begin(), text.end());
+  std::replace_if(begin, head.end(), is_control, ' ');
 }
 
 void append_field(std::string& head, std::string_view name, std::string_view value) {
@@ -156,7 +153,7 @@ Answer make_answer(Response response, const AnswerContext& context) {
   if (!bodiless && !plan.length && context.minor_version == 0) answer.keep_alive = false;
 
   std::string& head = answer.head;
-  head.reserve(512);
+  head.reserve(1024);
   head += "HTTP/1.1 ";
   head += std::to_string(response.status);
   head += ' ';
@@ -171,10 +168,14 @@ Answer make_answer(Response response, const AnswerContext& context) {
   }
   append_field(head, "X-Request-Id", context.request_id);
   const auto elapsed = std::chrono::steady_clock::now() - context.began;
-  std::array<char, 48> timing{};
-  std::snprintf(timing.data(), timing.size(), "Server-Timing: total;dur=%.2f\r\n",
-                std::chrono::duration<double, std::milli>(elapsed).count());
-  head += timing.data();
+  const auto elapsed_us = std::chrono::duration_cast<std::chrono::microseconds>(elapsed).count();
+  const std::string micros = std::to_string(elapsed_us % 1000);
+  head += "Server-Timing: total;dur=";  // milliseconds
+  head += std::to_string(elapsed_us / 1000);
+  head += '.';
+  head.append(3 - micros.size(), '0');
+  head += micros;
+  head += "\r\n";
   if (answer.chunked) {
     head += "Transfer-Encoding: chunked\r\n";
   } else if (plan.length && !bodiless) {

@@ -20,7 +20,7 @@ struct MultipartLimits {
 
 /// Streaming multipart reader (RFC 2046 §5.1.1) in bounded memory: feed bytes as they arrive; events come back one at a
 /// time. Takes a missing first CRLF, leading CRLFs, preamble, epilogue, and a last delimiter without CRLF (OHIF); what it
-/// refuses, and why, is in docs/decisions/multipart-syntax.md.
+/// refuses, and why, is in docs/decisions/0004-multipart-syntax.md.
 class MultipartParser {
  public:
   enum class Event {

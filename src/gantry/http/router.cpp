@@ -129,6 +129,11 @@ Router::Match Router::match(Method method, std::string_view path) const {
     match.route = &routes_[entry.route];
     for (std::size_t i = 0; i < entry.names.size(); ++i) match.parameters.emplace_back(entry.names[i], place.values[i]);
   };
+  const auto allow = [&](Method allowed) {
+    if (std::find(match.allowed.begin(), match.allowed.end(), allowed) == match.allowed.end()) {
+      match.allowed.push_back(allowed);
+    }
+  };
   for (const Found& place : found) {
     if (match.route == nullptr) {
       const Entry* entry = entry_for(*place.entries, method);
@@ -136,10 +141,8 @@ Router::Match Router::match(Method method, std::string_view path) const {
       if (entry != nullptr) take(place, *entry);
     }
     for (const Entry& entry : *place.entries) {
-      if (std::find(match.allowed.begin(), match.allowed.end(), entry.method) == match.allowed.end()) {
-        match.allowed.push_back(entry.method);
-        if (entry.method == Method::kGet) match.allowed.push_back(Method::kHead);
-      }
+      allow(entry.method);
+      if (entry.method == Method::kGet) allow(Method::kHead);
     }
   }
   return match;

@@ -35,7 +35,8 @@ struct Reply {
 /// A blocking client. Reads end by themselves after a long minute, so that a hanging server fails a test.
 class Client {
  public:
-  explicit Client(std::uint16_t port, int receive_buffer = 0);
+  /// `before_connect` runs when the socket exists.
+  explicit Client(std::uint16_t port, int receive_buffer = 0, const std::function<void()>& before_connect = {});
   explicit Client(const std::string& unix_path);
 
   /// Everything, or false when the server doesn't take it any more.
@@ -116,7 +117,7 @@ Route echo_route(std::string pattern, Method method = Method::kPost);
 /// GET /hello answers "hello".
 Route hello_route();
 
-/// Resident memory of this process, in bytes.
+/// Resident memory of this process, in bytes; 0 where the thread sanitizer's shadow memory would be measured.
 std::uint64_t resident_bytes();
 
 }  // namespace gantry::http::testing
