@@ -17,12 +17,20 @@ from pydicom.pixels.utils import get_expected_length
 ANY_SYNTAX = {"Accept": 'multipart/related; type="application/dicom"; transfer-syntax=*'}
 
 
+# Where INDEX.tsv is wrong; docs/conformance.md says why.
+ACCEPTED_ALL_THE_SAME = {"oddities-derived/uid_meta_dataset_mismatch.dcm"}
+
+
+def must_be_taken(file: CorpusFile) -> bool:
+    return file.accept or file.name in ACCEPTED_ALL_THE_SAME
+
+
 def kept_files(corpus: list[CorpusFile]) -> dict[str, CorpusFile]:
     """The instances that an archive holds after all files were sent in order: of several files with one SOP Instance
     UID the first is kept."""
     kept: dict[str, CorpusFile] = {}
     for file in corpus:
-        if file.accept:
+        if must_be_taken(file):
             kept.setdefault(file.sop, file)
     return kept
 
@@ -36,7 +44,7 @@ def test_each_file_is_taken_or_refused_as_the_index_says(corpus, corpus_server):
     first: dict[str, CorpusFile] = {}
     for file, answer in zip(corpus, corpus_server.outcomes):
         body = answer.json() if answer.content else {}
-        if not file.accept:
+        if not must_be_taken(file):
             ok = answer.status_code in (400, 409) and "00081198" in body
         elif file.sop not in first:
             first[file.sop] = file
@@ -54,7 +62,7 @@ def test_each_file_is_taken_or_refused_as_the_index_says(corpus, corpus_server):
 def test_refusals_say_why(corpus, corpus_server):
     silent = []
     for file, answer in zip(corpus, corpus_server.outcomes):
-        if file.accept:
+        if must_be_taken(file):
             continue
         failed = answer.json()["00081198"]["Value"][0]
         assert failed["00081197"]["Value"][0] in (0xC000, 0xC122, 0x0122, 0xA900), file.name
@@ -113,10 +121,16 @@ def test_a_study_and_a_series_come_back_whole(corpus, corpus_server):
         assert len(split_multipart(answer)) == sum(file.series == series for file in files.values())
 
 
+def number_of_frames(data: pydicom.Dataset) -> int:
+    """One where it is absent, empty or no number."""
+    text = str(data.get("NumberOfFrames") or 1)
+    return int(text) if text.isdigit() else 1
+
+
 def native_frames(data: pydicom.Dataset) -> list[bytes]:
     """Frames of native Pixel Data, cut with pydicom's own idea of a frame's length, in little endian."""
     element = next(data[k] for k in ("PixelData", "FloatPixelData", "DoubleFloatPixelData") if k in data)
-    count = int(data.get("NumberOfFrames", 1) or 1)
+    count = number_of_frames(data)
     value = element.value
     if data.BitsAllocated == 1:
         bits = data.Rows * data.Columns * data.SamplesPerPixel
@@ -127,6 +141,7 @@ def native_frames(data: pydicom.Dataset) -> list[bytes]:
             cut += "0" * (-len(cut) % 8)
             frames.append(bytes(int(cut[i:i + 8][::-1], 2) for i in range(0, len(cut), 8)))
         return frames
+    data.NumberOfFrames = count
     length = get_expected_length(data) // count
     frames = [value[index * length:(index + 1) * length] for index in range(count)]
     if data.original_encoding[1] is False:  # big endian
@@ -145,7 +160,7 @@ def expected_frames(path) -> list[bytes] | None:
         extended = None
         if "ExtendedOffsetTable" in data:
             extended = (data.ExtendedOffsetTable, data.ExtendedOffsetTableLengths)
-        return list(generate_frames(data.PixelData, number_of_frames=int(data.get("NumberOfFrames", 1) or 1), extended_offsets=extended))
+        return list(generate_frames(data.PixelData, number_of_frames=number_of_frames(data), extended_offsets=extended))
     return native_frames(data)
 
 
@@ -274,7 +289,7 @@ def test_the_store_command_reports_what_was_refused_and_goes_on_where_it_stopped
     assert first.returncode == 1, first.stderr  # some are refused
     lines = [json.loads(line) for line in report.read_text().splitlines()]
     refused = {line["file"] for line in lines if line["status"] == "refused"}
-    must_be_refused = {str(file.path) for file in corpus if not file.accept}
+    must_be_refused = {str(file.path) for file in corpus if not must_be_taken(file)}
     assert must_be_refused <= refused
     assert not any(line["status"] == "failed" for line in lines)
     count = len(requests.get(server.dicomweb + "/instances?limit=1000").json())

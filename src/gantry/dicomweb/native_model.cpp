@@ -81,7 +81,8 @@ class Converter {
   }
 
   Result<void> attribute(std::string_view key, std::string_view value, Creators& creators, unsigned depth) {
-    const auto tag = key.size() == 8 ? dicom::parse_attribute(key) : std::nullopt;
+    const bool is_tag = key.size() == 8 && key.find_first_not_of("0123456789ABCDEF") == std::string_view::npos;
+    const auto tag = is_tag ? dicom::parse_attribute(key) : std::nullopt;
     if (!tag) return damaged();
     std::string vr;
     std::optional<std::string_view> values;
