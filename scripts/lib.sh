@@ -10,6 +10,7 @@ BUILD_PACKAGES=(
   g++ cmake ninja-build pkg-config ccache mold                 # the compiler and its friends
   libboost1.81-dev libssl-dev                                  # HTTP, hashing
   libsqlite3-dev                                               # the embedded index
+  libpq-dev                                                    # PostgreSQL
   zlib1g-dev libzstd-dev libicu-dev libsimdjson-dev libpugixml-dev  # DICOM, JSON, XML
   libcurl4-openssl-dev libcli11-dev                            # the command line
   libspdlog-dev libfmt-dev libtomlplusplus-dev                 # logs, configuration
@@ -21,6 +22,7 @@ TEST_PACKAGES=(
   clang-14 libclang-rt-14-dev                                  # fuzz targets
   python3-venv dcmtk                                           # Python tests, and the DICOM toolkit as the oracle
   curl strace procps                                           # clients, and what the kernel sees
+  postgresql mariadb-server mariadb-client openssl             # servers of scripts/services, never started as services
   chromium                                                     # a viewer in a real browser
 )
 # Node.js drives the browser. Its own packages bring npm along, Debian's do not: what is there is good enough.
