@@ -60,7 +60,7 @@ void write_any_of(Text& sql, const Match& match) {
     sql << "(";
     for (std::size_t i = 0; i < match.values.size(); ++i) {
       if (i > 0) sql << " OR ";
-      sql << sql.dialect().has_value(column, sql.parameter(match.values[i]));
+      sql.dialect().has_value(sql, column, match.values[i]);
     }
     sql << ")";
     return;
@@ -107,13 +107,6 @@ void write_date_time_range(Text& sql, const Match& match) {
     sql.bind(to + time_key_upper(match.values[3].empty() ? "23" : match.values[3]));
   }
   sql << ")";
-}
-
-/// The least text above every text that begins with `prefix`; "" when there is none.
-std::string after_prefix(std::string prefix) {
-  while (!prefix.empty() && static_cast<unsigned char>(prefix.back()) == 0xFF) prefix.pop_back();
-  if (!prefix.empty()) prefix.back() = static_cast<char>(static_cast<unsigned char>(prefix.back()) + 1);
-  return prefix;
 }
 
 struct TermField {
@@ -213,31 +206,44 @@ std::string_view alias_of(Level level) noexcept {
   return "im.";
 }
 
-void write_condition(Text& sql, const Match& match) {
+bool write_condition(Text& sql, const Match& match) {
   const FieldTraits& traits = traits_of(match.field);
   const std::string column = column_of(match.field);
   const Dialect& dialect = sql.dialect();
   switch (match.kind) {
-    case Kind::kAnyOf: write_any_of(sql, match); return;
+    case Kind::kAnyOf: write_any_of(sql, match); break;
     case Kind::kWildcard:
       if (traits.kind == FieldKind::kMulti || traits.kind == FieldKind::kModalities) {
-        sql << dialect.has_like(column, sql.parameter(match.values[0]));
+        dialect.has_like(sql, column, match.values[0]);
       } else {
-        sql << dialect.wildcard(column, sql.parameter(match.values[0]));
+        dialect.wildcard(sql, column, match.values[0]);
       }
-      return;
+      break;
     case Kind::kFolded:
-      sql << dialect.folded(traits.kind == FieldKind::kDescription ? column + "_fold" : dialect.fold(column),
-                            sql.parameter(match.values[0]));
-      return;
-    case Kind::kName: sql << dialect.person_name(column + "_fold", sql.parameter(match.values[0])); return;
-    case Kind::kRange: write_range(sql, match); return;
-    case Kind::kDateTimeRange: write_date_time_range(sql, match); return;
-    case Kind::kEmpty: sql << column << " = ''"; return;
+      if (traits.kind == FieldKind::kDescription) {
+        dialect.folded(sql, column + "_fold", match.values[0]);
+      } else if (!dialect.folding(sql, column, match.values[0])) {
+        sql << "1 = 1";
+        return false;
+      }
+      break;
+    case Kind::kName: dialect.person_name(sql, column + "_fold", match.values[0]); break;
+    case Kind::kRange: write_range(sql, match); break;
+    case Kind::kDateTimeRange: write_date_time_range(sql, match); break;
+    case Kind::kEmpty: sql << column << " = ''"; break;
   }
+  return true;
 }
 
-std::optional<TermLookup> term_lookup(const Match& match) {
+bool meets_unwritten(const SearchRow& row, const Match& match) {
+  const FieldTraits& traits = traits_of(match.field);
+  const dicom::QidoAttributes& attributes = traits.level == Level::kStudy    ? row.study.attributes
+                                            : traits.level == Level::kSeries ? row.series->attributes
+                                                                             : row.instance->attributes;
+  return FoldedPattern(match.values[0]).matches(search_text(attributes.*traits.member));
+}
+
+std::optional<TermLookup> term_lookup(const Dialect& dialect, const Match& match) {
   const auto* const found = std::find_if(std::begin(kTermFields), std::end(kTermFields),
                                          [&](const TermField& entry) { return entry.field == match.field; });
   if (found == std::end(kTermFields)) return std::nullopt;
@@ -263,7 +269,14 @@ std::optional<TermLookup> term_lookup(const Match& match) {
     case Kind::kDateTimeRange:
     case Kind::kEmpty: break;
   }
-  return usable ? std::optional(std::move(lookup)) : std::nullopt;
+  if (!usable) return std::nullopt;
+  // What keys hold of long terms bounds them well enough: rows are asked again.
+  for (std::string& term : lookup.equal) term = term_key(dialect, term);
+  if (match.kind != Kind::kRange && !lookup.from.empty()) {
+    lookup.from = term_key(dialect, lookup.from);
+    lookup.below = after_prefix(lookup.from);
+  }
+  return lookup;
 }
 
 void write_lookup(Text& sql, const TermLookup& lookup) {
@@ -282,13 +295,17 @@ void write_lookup(Text& sql, const TermLookup& lookup) {
   bound(" AND t.term >= ", lookup.from);
   bound(" AND t.term < ", lookup.below);
   bound(" AND t.term <= ", lookup.through);
+  if (lookup.check == TermLookup::Check::kNone) return;
   const Dialect& dialect = sql.dialect();
+  sql << " AND (";
   switch (lookup.check) {
     case TermLookup::Check::kNone: break;
-    case TermLookup::Check::kWildcard: sql << " AND " << dialect.wildcard("t.term", sql.parameter(lookup.pattern)); break;
-    case TermLookup::Check::kFolded: sql << " AND " << dialect.folded("t.term", sql.parameter(lookup.pattern)); break;
-    case TermLookup::Check::kName: sql << " AND " << dialect.person_name("t.term", sql.parameter(lookup.pattern)); break;
+    case TermLookup::Check::kWildcard: dialect.wildcard(sql, "t.term", lookup.pattern); break;
+    case TermLookup::Check::kFolded: dialect.folded(sql, "t.term", lookup.pattern); break;
+    case TermLookup::Check::kName: dialect.person_name(sql, "t.term", lookup.pattern); break;
   }
+  if (dialect.term_bytes_most() != SIZE_MAX) sql << " OR " << dialect.is_cut("t.term");
+  sql << ")";
 }
 
 }  // namespace gantry::index::sql

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "gantry/index/records.hpp"
 #include "gantry/index/search_query.hpp"
 #include "gantry/index/sql/dialect.hpp"
 #include "gantry/index/sql/tables.hpp"
@@ -13,8 +14,11 @@ namespace gantry::index::sql {
 
 /// "st.", "se." or "im.": the table of a level.
 [[nodiscard]] std::string_view alias_of(Level level) noexcept;
-/// The condition over the columns of a row.
-void write_condition(Text& sql, const Match& match);
+/// The condition over the columns of a row. False when `sql` was left a condition that every row meets, because the
+/// database can't say the match: then ask the hits by meets_unwritten().
+bool write_condition(Text& sql, const Match& match);
+/// A match that write_condition() could not write, asked of a hit.
+[[nodiscard]] bool meets_unwritten(const SearchRow& row, const Match& match);
 
 /// What dicom_term can say about a match: every study that meets it has such a term.
 struct TermLookup {
@@ -25,7 +29,8 @@ struct TermLookup {
   std::string pattern;               ///< for `check`
   enum class Check { kNone, kWildcard, kFolded, kName } check = Check::kNone;
 };
-[[nodiscard]] std::optional<TermLookup> term_lookup(const Match& match);
+/// Its terms are those that the dialect's keys hold.
+[[nodiscard]] std::optional<TermLookup> term_lookup(const Dialect& dialect, const Match& match);
 void write_lookup(Text& sql, const TermLookup& lookup);
 
 }  // namespace gantry::index::sql

@@ -116,6 +116,10 @@ std::span<const SelectColumn> select_columns(Level level) noexcept {
 Result<SearchPlan> SearchPlan::make(const Dialect& dialect, const TenantId& tenant, const SearchQuery& query,
                                     const Probe& probe) {
   SearchPlan plan(dialect, tenant, query);
+  for (const Match& match : query.matches) {
+    Text unused(dialect);
+    if (!write_condition(unused, match)) plan.unwritten_.push_back(&match);
+  }
   GANTRY_TRY(plan.choose(probe));
   return plan;
 }
@@ -126,7 +130,7 @@ Result<void> SearchPlan::choose(const Probe& probe) {
   if (by_uid) return {};
   int best = kWeakRank + 1;
   for (const Match& match : query_.matches) {
-    const auto lookup = term_lookup(match);
+    const auto lookup = term_lookup(dialect_, match);
     if (!lookup || !lookup->of_study || lookup->equal.size() != 1 || rank_of(lookup->kind) >= best) continue;
     best = rank_of(lookup->kind);
     walk_ = {lookup->kind, lookup->equal[0]};
@@ -143,8 +147,9 @@ Result<bool> SearchPlan::choose_uids(const Probe& probe) {
                            const std::vector<std::string>& uids) -> Result<bool> {
     if (uids.size() > kProbeMost) return false;
     Text sql(dialect_);
-    sql << "SELECT DISTINCT x.study_uid FROM " << dialect_.array_rows(sql.parameter(json_array(uids))) << " k"
-        << dialect_.ordered_join() << table.name << " x WHERE x.tenant_id = ";
+    sql << "SELECT DISTINCT x.study_uid FROM ";
+    dialect_.array_rows(sql, uids);
+    sql << " k" << dialect_.ordered_join() << table.name << " x WHERE x.tenant_id = ";
     sql.bind(tenant_.str()) << " AND x." << column << " = k.value LIMIT " << std::to_string(kProbeMost + 1);
     GANTRY_LET(std::vector<std::string> found, probe(sql));
     if (found.size() > kProbeMost) return false;
@@ -171,7 +176,7 @@ Result<bool> SearchPlan::choose_uids(const Probe& probe) {
 Result<bool> SearchPlan::choose_probed(const Probe& probe) {
   std::vector<TermLookup> lookups;
   for (const Match& match : query_.matches) {
-    auto lookup = term_lookup(match);
+    auto lookup = term_lookup(dialect_, match);
     const bool walked = lookup && walk_ && lookup->kind == walk_->kind && lookup->equal.size() == 1;
     if (lookup && !walked) lookups.push_back(*std::move(lookup));
   }
@@ -206,7 +211,10 @@ Result<bool> SearchPlan::choose_probed(const Probe& probe) {
 
 void SearchPlan::write_from(Text& sql) const {
   sql << " FROM ";
-  if (studies_) sql << dialect_.array_rows(sql.parameter(json_array(*studies_))) << " k" << dialect_.ordered_join();
+  if (studies_) {
+    dialect_.array_rows(sql, *studies_);
+    sql << " k" << dialect_.ordered_join();
+  }
   if (walk_) sql << "dicom_term t" << dialect_.ordered_join();
   sql << "dicom_study_meta st";
   if (query_.level >= Level::kSeries) sql << dialect_.ordered_join() << "dicom_state_meta se";
@@ -298,7 +306,7 @@ Text SearchPlan::select() const {
   }
   write_where(sql);
   write_order(sql);
-  if (query_.limit || query_.offset > 0) {
+  if (unwritten_.empty() && (query_.limit || query_.offset > 0)) {
     sql << " LIMIT ";
     if (query_.limit) {
       sql.bind(static_cast<std::int64_t>(std::min<std::uint64_t>(*query_.limit, INT64_MAX)));

@@ -31,6 +31,9 @@ class SearchPlan {
   [[nodiscard]] Text select() const;
   /// One number: the hits, counted to `most` + 1.
   [[nodiscard]] Text count(std::uint64_t most) const;
+  /// What the database can't say: select() gives more rows than there are hits and has neither limit nor offset; who
+  /// reads it keeps the rows that meet all of these (meets_unwritten()) and pages himself. Mostly empty.
+  [[nodiscard]] const std::vector<const Match*>& unwritten() const noexcept { return unwritten_; }
 
  private:
   struct TermWalk {
@@ -49,6 +52,7 @@ class SearchPlan {
   const Dialect& dialect_;
   const TenantId& tenant_;
   const SearchQuery& query_;
+  std::vector<const Match*> unwritten_;
   std::optional<std::vector<std::string>> studies_;
   std::optional<TermWalk> walk_;
 };

@@ -1,5 +1,7 @@
 #include "gantry/index/sqlite/connection.hpp"
 
+#include <cassert>
+
 namespace gantry::index::sqlite {
 namespace {
 
@@ -66,8 +68,12 @@ Query& Query::bind_all(std::span<const sql::Value> values) {
     ++next_;
     if (const auto* integer = std::get_if<std::int64_t>(&value)) {
       bind(next_, *integer);
+    } else if (const auto* time = std::get_if<Timestamp>(&value)) {
+      bind(next_, sql::micros(*time));
+    } else if (const auto* text = std::get_if<std::string>(&value)) {
+      bind(next_, std::string_view(*text));
     } else {
-      bind(next_, std::string_view(std::get<std::string>(value)));
+      assert(false && "lists are bound as JSON, columns of rows by no statement of this provider");
     }
   }
   return *this;

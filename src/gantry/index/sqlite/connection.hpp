@@ -64,6 +64,7 @@ class Query {
   /// Text or blob; valid until the next step.
   [[nodiscard]] std::string_view view(int column) const;
   [[nodiscard]] std::string text(int column) const { return std::string(view(column)); }
+  [[nodiscard]] Timestamp time(int column) const { return sql::timestamp(integer(column)); }
 
  private:
   friend class Connection;

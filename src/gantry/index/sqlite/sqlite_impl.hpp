@@ -35,19 +35,4 @@ struct SqliteIndex::Impl {
   }
 };
 
-namespace sqlite {
-
-inline std::int64_t micros(Timestamp time) { return time.time_since_epoch().count(); }
-inline Timestamp timestamp(std::int64_t micros) { return Timestamp(std::chrono::microseconds(micros)); }
-inline Sha256 sha256_of(std::string_view bytes) {
-  Sha256 digest{};
-  for (std::size_t i = 0; i < digest.size() && i < bytes.size(); ++i) digest[i] = static_cast<std::uint8_t>(bytes[i]);
-  return digest;
-}
-
-/// "SELECT" list of StateRow: 26 texts, series_related_instances, created_time, updated_time, version.
-std::string state_row_columns(std::string_view prefix);
-StateRow read_state_row(const Query& row, int first);
-
-}  // namespace sqlite
 }  // namespace gantry::index

@@ -2,14 +2,15 @@
 
 #include <algorithm>
 
-#include "gantry/index/sqlite/commit_run.hpp"
+#include "gantry/index/sql/commit_run.hpp"
 #include "gantry/index/sqlite/sqlite_impl.hpp"
+#include "gantry/index/sqlite/sqlite_store.hpp"
 
 namespace gantry::index {
 
-using sqlite::CommitRun;
+using sql::CommitRun;
+using sql::micros;
 using sqlite::Connection;
-using sqlite::micros;
 using sqlite::Query;
 
 namespace {
@@ -28,29 +29,6 @@ Result<void> belongs(const RequestContext& ctx, const Row& row) {
 Error no_tenant() { return Error::not_found("there is no tenant of this name"); }
 
 }  // namespace
-
-namespace sqlite {
-
-std::string state_row_columns(std::string_view prefix) {
-  std::string columns;
-  for (const auto& [name, member] : sql::state_columns()) columns.append(prefix).append(name).append(", ");
-  for (const std::string_view name : {"series_related_instances, ", "created_time, ", "updated_time, ", "version"}) {
-    columns.append(prefix).append(name);
-  }
-  return columns;
-}
-
-StateRow read_state_row(const Query& row, int first) {
-  StateRow state;
-  for (const auto& [name, member] : sql::state_columns()) state.*member = row.text(first++);
-  state.series_related_instances = row.count(first);
-  state.created_time = timestamp(row.integer(first + 1));
-  state.updated_time = timestamp(row.integer(first + 2));
-  state.version = row.count(first + 3);
-  return state;
-}
-
-}  // namespace sqlite
 
 SqliteIndex::SqliteIndex(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
@@ -87,35 +65,18 @@ Result<std::unique_ptr<SqliteIndex>> SqliteIndex::open(SqliteSettings settings) 
 Result<std::vector<Committed>> SqliteIndex::commit(const RequestContext& ctx, std::span<const InstanceRecord> batch,
                                                    ConflictPolicy policy) {
   if (batch.size() > kBatchMost) return Error::invalid("a batch of more than 64 instances");
-  return impl_->write(ctx, [&](Connection& connection) -> Result<std::vector<Committed>> {
-    std::vector<Committed> outcomes;
-    CommitRun run(connection, ctx.tenant, timestamp_now());
-    GANTRY_LET(const bool found, run.load_tenant());
-    if (!found || run.tenant().state != TenantState::kActive) {
-      outcomes.resize(batch.size(), Committed{Committed::Outcome::kNoTenant, 0, {}});
-      return outcomes;
-    }
-    for (const InstanceRecord& record : batch) {
-      GANTRY_LET(Committed outcome, run.commit(record, policy));
-      outcomes.push_back(std::move(outcome));
-    }
-    const bool changed = std::any_of(outcomes.begin(), outcomes.end(), [](const auto& o) { return o.version != 0; });
-    if (changed) GANTRY_TRY(run.finish());
-    return outcomes;
+  return impl_->write(ctx, [&](Connection& connection) {
+    sqlite::SqliteStore store(connection, ctx.tenant);
+    return CommitRun(store, ctx.tenant).commit(batch, policy);
   });
 }
 
 Result<std::uint64_t> SqliteIndex::remove(const RequestContext& ctx, const StudyUid& study,
                                           const std::optional<SeriesUid>& series, const std::optional<SopUid>& sop,
                                           std::chrono::seconds object_grace) {
-  return impl_->write(ctx, [&](Connection& connection) -> Result<std::uint64_t> {
-    const Timestamp now = timestamp_now();
-    CommitRun run(connection, ctx.tenant, now);
-    GANTRY_LET(const bool found, run.load_tenant());
-    if (!found) return std::uint64_t{0};
-    GANTRY_LET(const std::uint64_t gone, run.remove(study, series, sop, now + object_grace));
-    if (gone > 0) GANTRY_TRY(run.finish());
-    return gone;
+  return impl_->write(ctx, [&](Connection& connection) {
+    sqlite::SqliteStore store(connection, ctx.tenant);
+    return CommitRun(store, ctx.tenant).remove(study, series, sop, object_grace);
   });
 }
 
@@ -166,11 +127,10 @@ Result<void> SqliteIndex::save_state_list(const RequestContext& ctx, std::span<c
   if (states.empty()) return {};
   for (const StateRow& state : states) GANTRY_TRY(belongs(ctx, state));
   return impl_->write(ctx, [&](Connection& connection) -> Result<void> {
-    CommitRun run(connection, ctx.tenant, timestamp_now());
-    GANTRY_LET(const bool found, run.load_tenant());
+    sqlite::SqliteStore store(connection, ctx.tenant);
+    GANTRY_LET(const bool found, CommitRun(store, ctx.tenant).save_states(states));
     if (!found) return no_tenant();
-    for (const StateRow& state : states) GANTRY_TRY(run.save_state(state));
-    return run.finish();
+    return {};
   });
 }
 
@@ -178,9 +138,10 @@ Result<void> SqliteIndex::save_json_list(const RequestContext& ctx, std::span<co
   if (jsons.empty()) return {};
   for (const JsonRow& json : jsons) GANTRY_TRY(belongs(ctx, json));
   return impl_->write(ctx, [&](Connection& connection) -> Result<void> {
-    CommitRun run(connection, ctx.tenant, timestamp_now());
-    GANTRY_LET(const bool found, run.load_tenant());
-    if (!found) return no_tenant();
+    sqlite::SqliteStore store(connection, ctx.tenant);
+    sql::CommitStore::Loaded nothing;
+    GANTRY_LET(const auto tenant, store.begin({}, nothing));
+    if (!tenant) return no_tenant();
     for (const JsonRow& json : jsons) {
       const Timestamp now = timestamp_now();
       {

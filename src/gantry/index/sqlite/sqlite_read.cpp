@@ -1,14 +1,13 @@
 // What SqliteIndex answers from rows, without searching.
 
-#include "gantry/index/sql/search_plan.hpp"
+#include "gantry/index/sql/read_rows.hpp"
 #include "gantry/index/sqlite/sqlite_impl.hpp"
 
 namespace gantry::index {
 
+using sql::micros;
 using sqlite::Connection;
-using sqlite::micros;
 using sqlite::Query;
-using sqlite::timestamp;
 
 Result<TenantTotals> SqliteIndex::totals(const RequestContext& ctx) {
   return impl_->read(ctx, [&](Connection& connection) -> Result<TenantTotals> {
@@ -41,7 +40,7 @@ Result<std::optional<InstanceIndex::Located>> SqliteIndex::locate(const RequestC
     instance.sop_class = query.text(0);
     instance.transfer_syntax = query.text(1);
     instance.version = located->version = query.count(2);
-    instance.location = Location{ObjectKey(query.text(3)), query.count(4), sqlite::sha256_of(query.view(5)), query.text(6)};
+    instance.location = Location{ObjectKey(query.text(3)), query.count(4), sql::sha256_of(query.view(5)), query.text(6)};
     int column = 7;
     for (const auto& [name, member] : sql::select_columns(Level::kInstance)) {
       if (member != nullptr) instance.attributes.*member = query.text(column++);
@@ -112,7 +111,7 @@ Result<void> SqliteIndex::visit_objects(const RequestContext& ctx, const std::fu
                    if (!more) return rows;
                    rows.push_back({TenantId(query.text(0)), StudyUid(query.text(1)), SeriesUid(query.text(2)),
                                    SopUid(query.text(3)), ObjectKey(query.text(4)), query.count(5),
-                                   sqlite::sha256_of(query.view(6))});
+                                   sql::sha256_of(query.view(6))});
                  }
                }));
     for (const HeldObject& object : page) {
@@ -178,14 +177,14 @@ Result<std::vector<Change>> SqliteIndex::changes(const RequestContext& ctx, std:
       GANTRY_LET(const bool more, query.step());
       if (!more) return changes;
       changes.push_back({query.count(0), static_cast<Change::Action>(query.integer(1)), StudyUid(query.text(2)),
-                         SeriesUid(query.text(3)), SopUid(query.text(4)), timestamp(query.integer(5))});
+                         SeriesUid(query.text(3)), SopUid(query.text(4)), query.time(5)});
     }
   });
 }
 
 Result<std::vector<StateRow>> SqliteIndex::get_state_metaes(const RequestContext& ctx, const StudyUid& study) {
   return impl_->read(ctx, [&](Connection& connection) -> Result<std::vector<StateRow>> {
-    static const std::string select = "SELECT " + sqlite::state_row_columns("") +
+    static const std::string select = "SELECT " + sql::state_row_columns("") +
                                       " FROM dicom_state_meta WHERE tenant_id = ?1 AND study_uid = ?2 "
                                       "ORDER BY series_number_key, series_uid";
     GANTRY_LET(Query query, connection.query(select));
@@ -194,7 +193,7 @@ Result<std::vector<StateRow>> SqliteIndex::get_state_metaes(const RequestContext
     for (;;) {
       GANTRY_LET(const bool more, query.step());
       if (!more) return rows;
-      rows.push_back(sqlite::read_state_row(query, 0));
+      rows.push_back(sql::read_state_row(query, 0));
     }
   });
 }
@@ -202,7 +201,7 @@ Result<std::vector<StateRow>> SqliteIndex::get_state_metaes(const RequestContext
 Result<std::vector<StateRow>> SqliteIndex::get_json_metaes(const RequestContext& ctx, Timestamp end_time,
                                                            std::size_t limit) {
   return impl_->read(ctx, [&](Connection& connection) -> Result<std::vector<StateRow>> {
-    static const std::string select = "SELECT " + sqlite::state_row_columns("") +
+    static const std::string select = "SELECT " + sql::state_row_columns("") +
                                       " FROM dicom_state_meta WHERE json_due = 1 AND updated_time < ?1 "
                                       "ORDER BY updated_time, tenant_id, study_uid, series_uid LIMIT ?2";
     GANTRY_LET(Query query, connection.query(select));
@@ -211,7 +210,7 @@ Result<std::vector<StateRow>> SqliteIndex::get_json_metaes(const RequestContext&
     for (;;) {
       GANTRY_LET(const bool more, query.step());
       if (!more) return rows;
-      rows.push_back(sqlite::read_state_row(query, 0));
+      rows.push_back(sql::read_state_row(query, 0));
     }
   });
 }
@@ -227,7 +226,7 @@ Result<std::optional<JsonRow>> SqliteIndex::get_json_meta(const RequestContext& 
     GANTRY_LET(const bool found, query.step());
     if (!found) return std::optional<JsonRow>();
     return std::optional<JsonRow>(JsonRow{query.text(0), query.text(1), query.text(2), query.text(3), query.text(4),
-                                          query.text(5), timestamp(query.integer(6)), timestamp(query.integer(7)),
+                                          query.text(5), query.time(6), query.time(7),
                                           static_cast<int>(query.integer(8)), static_cast<int>(query.integer(9)),
                                           query.count(10)});
   });

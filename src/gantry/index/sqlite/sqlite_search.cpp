@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "gantry/index/sql/search_plan.hpp"
+#include "gantry/index/sql/read_rows.hpp"
 #include "gantry/index/sqlite/sqlite_impl.hpp"
 
 namespace gantry::index {
@@ -56,50 +56,6 @@ sql::SearchPlan::Probe probe_on(Connection& connection, std::optional<sqlite::Tr
   };
 }
 
-template <class Row>
-int read_attributes(const Query& query, Level level, int column, Row& row) {
-  for (const auto& [name, member] : sql::select_columns(level)) {
-    if (member != nullptr) row.attributes.*member = query.text(column++);
-  }
-  return column;
-}
-
-SearchRow read_row(const Query& query, const SearchQuery& asked) {
-  SearchRow row;
-  row.study.study = StudyUid(query.text(0));
-  row.study.modalities = split_values(query.view(1));
-  row.study.series_count = query.count(2);
-  row.study.instance_count = query.count(3);
-  row.study.version = query.count(4);
-  row.study.created = sqlite::timestamp(query.integer(5));
-  row.study.updated = sqlite::timestamp(query.integer(6));
-  int column = read_attributes(query, Level::kStudy, 7, row.study);
-  if (asked.level >= Level::kSeries) {
-    SeriesRow& series = row.series.emplace();
-    series.series = SeriesUid(query.text(column));
-    series.instance_count = query.count(column + 1);
-    series.version = query.count(column + 2);
-    series.created = sqlite::timestamp(query.integer(column + 3));
-    series.updated = sqlite::timestamp(query.integer(column + 4));
-    column = read_attributes(query, Level::kSeries, column + 5, series);
-  }
-  if (asked.level == Level::kInstance) {
-    InstanceRow& instance = row.instance.emplace();
-    instance.sop = SopUid(query.text(column));
-    instance.sop_class = query.text(column + 1);
-    instance.transfer_syntax = query.text(column + 2);
-    instance.version = query.count(column + 3);
-    column = read_attributes(query, Level::kInstance, column + 4, instance);
-    if (asked.with_location) {
-      instance.location = Location{ObjectKey(query.text(column)), query.count(column + 1),
-                                   sqlite::sha256_of(query.view(column + 2)), query.text(column + 3)};
-      column += 4;
-    }
-  }
-  if (asked.with_attributes) row.attributes_zstd = query.text(column);
-  return row;
-}
-
 }  // namespace
 
 Result<void> SqliteIndex::search(const RequestContext& ctx, const SearchQuery& query,
@@ -121,7 +77,7 @@ Result<void> SqliteIndex::search(const RequestContext& ctx, const SearchQuery& q
     while (more && ahead.size() < kAheadRows && bytes < kAheadBytes) {
       GANTRY_LET(more, budget.spend([&] { return rows.step(); }));
       if (!more) break;
-      ahead.push_back(read_row(rows, query));
+      ahead.push_back(sql::read_search_row(rows, query));
       bytes += sizeof(SearchRow) + ahead.back().attributes_zstd.size() +
                (ahead.back().instance && ahead.back().instance->location ? ahead.back().instance->location->frame_index.size() : 0);
     }
@@ -133,7 +89,7 @@ Result<void> SqliteIndex::search(const RequestContext& ctx, const SearchQuery& q
       for (;;) {
         if (Clock::now() >= ctx.deadline) return Error::timeout("the deadline passed");
         GANTRY_LET(more, budget.spend([&] { return rows.step(); }));
-        if (!more || !visit(read_row(rows, query))) return {};
+        if (!more || !visit(sql::read_search_row(rows, query))) return {};
       }
     }
   }
