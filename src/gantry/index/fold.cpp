@@ -82,6 +82,15 @@ std::string_view beginning(std::string_view text) {
   return text.substr(0, cut);
 }
 
+void append_like(std::string& like, char c, bool is_wild) {
+  if (is_wild) {
+    like += c == '*' ? '%' : '_';
+    return;
+  }
+  if (c == '%' || c == '_' || c == '\\') like += '\\';
+  like += c;
+}
+
 void trim_carets(std::string& text) {
   while (!text.empty() && text.back() == '^') text.pop_back();
 }
@@ -159,6 +168,18 @@ std::string_view FoldedPattern::prefix() const noexcept {
 bool FoldedPattern::is_prefix_only() const noexcept {
   const auto rest = std::string_view(bytes_).substr(prefix().size());
   return !rest.empty() && rest.find_first_not_of('*') == std::string_view::npos;
+}
+
+std::string FoldedPattern::like() const {
+  std::string like;
+  for (std::size_t i = 0; i < bytes_.size(); ++i) append_like(like, bytes_[i], wild_[i]);
+  return like;
+}
+
+std::string like_pattern(std::string_view pattern) {
+  std::string like;
+  for (const char c : pattern) append_like(like, c, c == '*' || c == '?');
+  return like;
 }
 
 NamePattern::NamePattern(std::string_view pattern) : any_group_(pattern.find('=') == std::string_view::npos) {

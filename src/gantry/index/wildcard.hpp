@@ -21,6 +21,8 @@ class FoldedPattern {
   /// True when every text that begins with prefix() matches.
   [[nodiscard]] bool is_prefix_only() const noexcept;
   [[nodiscard]] std::size_t carets() const noexcept { return carets_; }
+  /// The same for SQL's LIKE with a backslash as escape.
+  [[nodiscard]] std::string like() const;
 
  private:
   std::string bytes_;        ///< literals folded; wildcards as '*' and '?'
@@ -51,5 +53,8 @@ class NamePattern {
 inline constexpr char kGroupSeparator = '\x1f';
 /// The literal beginning of a plain (not folded) pattern.
 [[nodiscard]] std::string_view wildcard_prefix(std::string_view pattern) noexcept;
+
+/// A plain pattern for SQL's LIKE with a backslash as escape.
+[[nodiscard]] std::string like_pattern(std::string_view pattern);
 
 }  // namespace gantry::index

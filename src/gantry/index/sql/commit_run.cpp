@@ -92,8 +92,10 @@ Result<std::vector<Committed>> CommitRun::commit(std::span<const InstanceRecord>
     outcomes.push_back(std::move(outcome));
   }
   const bool changed = std::any_of(outcomes.begin(), outcomes.end(), [](const auto& o) { return o.version != 0; });
-  if (changed) GANTRY_TRY(finish());
-  return outcomes;
+  if (!changed) return outcomes;
+  planned_ = std::move(outcomes);
+  GANTRY_TRY(finish());
+  return std::move(planned_);
 }
 
 Result<Committed> CommitRun::commit_one(const InstanceRecord& record, ConflictPolicy policy) {
@@ -295,7 +297,6 @@ Result<void> CommitRun::finish() {
   for (const SeriesKey& key : touched_series_) put_series(loaded_.series.at(key));
   GANTRY_TRY(put_studies());
   writes_.tenant = row_;
-  finished_ = true;
   return store_.finish(writes_);
 }
 

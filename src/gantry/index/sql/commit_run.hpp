@@ -24,8 +24,8 @@ class CommitRun {
                                const std::optional<SopUid>& sop, std::chrono::seconds object_grace);
   /// InstanceIndex::save_state_list(); false when there is no such tenant.
   Result<bool> save_states(std::span<const StateRow> states);
-  /// Whether the store was asked to finish().
-  [[nodiscard]] bool finished() const noexcept { return finished_; }
+  /// What commit() would have answered when only the store's finish() failed; else empty.
+  [[nodiscard]] const std::vector<Committed>& planned() const noexcept { return planned_; }
 
  private:
   Result<bool> open(const CommitStore::Wanted& wanted);
@@ -60,7 +60,7 @@ class CommitRun {
   std::set<SeriesKey> touched_series_;
   CommitStore::Writes writes_;
   std::set<std::string> settled_;  ///< SOP UIDs that a record of this batch has
-  bool finished_ = false;
+  std::vector<Committed> planned_;
 };
 
 }  // namespace gantry::index::sql

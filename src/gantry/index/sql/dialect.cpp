@@ -72,9 +72,10 @@ std::string create_table(const Dialect& dialect, const Table& table, unsigned mi
   std::string text = "CREATE TABLE IF NOT EXISTS " + std::string(table.name) + " (";
   for (const Column& column : table.columns) {
     if (column.since > migration) continue;
-    text.append(column.name).append(" ").append(dialect.type_name(column.type)).append(", ");
+    text.append(text.ends_with('(') ? "" : ", ").append(column.name).append(" ").append(dialect.type_name(column.type));
   }
-  return text.append("PRIMARY KEY (").append(table.key).append("))").append(dialect.table_tail(table));
+  const std::string key = dialect.key_clause(table);
+  return text.append(key.empty() ? "" : ", ").append(key).append(")").append(dialect.table_tail(table));
 }
 
 }  // namespace
@@ -82,6 +83,10 @@ std::string create_table(const Dialect& dialect, const Table& table, unsigned mi
 const Dialect& sqlite_dialect() noexcept {
   static const SqliteDialect dialect;
   return dialect;
+}
+
+std::string Dialect::key_clause(const Table& table) const {
+  return "PRIMARY KEY (" + std::string(table.key) + ")";
 }
 
 std::string Dialect::create_index(const Table& table, const Index& index) const {

@@ -26,6 +26,8 @@ class Dialect {
   [[nodiscard]] virtual std::string_view type_name(ColumnType type) const = 0;
   /// What follows the columns in CREATE TABLE.
   [[nodiscard]] virtual std::string_view table_tail(const Table& table) const = 0;
+  /// Of CREATE TABLE, "" where after_create() makes the key.
+  [[nodiscard]] virtual std::string key_clause(const Table& table) const;
   /// What a new table needs beside itself and its indexes. May run twice.
   [[nodiscard]] virtual std::vector<std::string> after_create(const Table&) const { return {}; }
   /// Rewrites "CREATE [UNIQUE] INDEX IF NOT EXISTS" where a database says it in another way.
@@ -67,6 +69,11 @@ class Text {
   Text(const Dialect& dialect, std::string_view text) : dialect_(&dialect), text_(text) {}
   Text& operator<<(std::string_view part) {
     text_ += part;
+    return *this;
+  }
+  /// Puts `part`, which has no parameters, in front.
+  Text& prepend(std::string_view part) {
+    text_.insert(0, part);
     return *this;
   }
   /// Adds a parameter and writes its placeholder.

@@ -1,0 +1,32 @@
+#include "contract/index_contract.hpp"
+#include "contract/index_search_contract.hpp"
+#include "gantry/index/postgres/postgres_index.hpp"
+#include "gantry/index/postgres/test_database.hpp"
+
+namespace gantry::index::contract {
+namespace {
+
+struct PostgresProvider {
+  static constexpr bool kPersistent = true;
+  PostgresProvider() { reopen(); }
+
+  InstanceIndex& index() { return *open; }
+  void reopen() {
+    open.reset();
+    PostgresSettings settings;
+    settings.url = database.url();
+    settings.connections = 20;
+    auto opened = PostgresIndex::open(settings);
+    if (!opened) throw std::runtime_error(opened.error().detail());
+    open = *std::move(opened);
+  }
+
+  postgres::TestDatabase database;
+  std::unique_ptr<PostgresIndex> open;
+};
+
+INSTANTIATE_TYPED_TEST_SUITE_P(Postgres, IndexContract, PostgresProvider);
+INSTANTIATE_TYPED_TEST_SUITE_P(Postgres, IndexSearchContract, PostgresProvider);
+
+}  // namespace
+}  // namespace gantry::index::contract

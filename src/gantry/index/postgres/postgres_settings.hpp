@@ -1,0 +1,34 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+namespace gantry::index {
+
+struct PostgresSettings {
+  /// postgresql://USER:PASSWORD@HOST:PORT/DATABASE?…, with libpq's parameters (sslmode, sslrootcert, sslcert, sslkey,
+  /// target_session_attrs …). Without sslmode a server that is not on this machine must show a certificate for its name,
+  /// signed by an authority that the machine (or sslrootcert) knows.
+  std::string url;
+  unsigned connections = 12;                           ///< at most so many at a time
+  unsigned for_writing = 2;                            ///< of these only writers may take the last ones
+  std::chrono::milliseconds connect_time{5000};        ///< for one connection to be made: kUnavailable
+  std::chrono::milliseconds wait_time{5000};           ///< for a connection to become free: kUnavailable
+  std::chrono::milliseconds statement_time{5000};      ///< for all statements of one call: kTimeout
+  std::chrono::milliseconds idle_check{30'000};        ///< one that was idle for longer is asked before it is used
+  bool migrate = true;                                 ///< bring the schema up to date when opening
+};
+
+/// What a pool of connections did since it was made, for metrics.
+struct PoolStats {
+  unsigned open = 0, in_use = 0;
+  std::uint64_t opened = 0;         ///< connections made
+  std::uint64_t open_failures = 0;  ///< and not made
+  std::uint64_t broken = 0;         ///< given up after an error, at a deadline, or found ended by the server
+  std::uint64_t waits = 0;          ///< callers that waited for a free one
+  std::uint64_t wait_timeouts = 0;  ///< and got none
+  std::uint64_t round_trips = 0;
+};
+
+}  // namespace gantry::index
