@@ -149,6 +149,16 @@ void add_parts(Builder& table) {
   table.add("dimse", "listen", K::kAddress, GANTRY_AT(dimse, listen), "Where DICOM associations are accepted.")
       .add("dimse", "aet", K::kAeTitle, GANTRY_AT(dimse, aet), "The AE title by which Gantry is called.")
       .add("index", "url", K::kIndexUrl, GANTRY_AT(index, url), "The index. Nothing: SQLite in the data folder.")
+      .add("index", "connections", K::kCount, GANTRY_AT(index, connections),
+           "Connections to a database server, at most; 0 is two more than the threads that read the index.").within(0, 1000)
+      .add("index", "connect_time", K::kDuration, GANTRY_AT(index, connect_time), "How long connecting to the database may take.")
+      .within(100, kHour)
+      .add("index", "wait_time", K::kDuration, GANTRY_AT(index, wait_time), "How long a request waits for a connection; then it is 503.")
+      .within(1, kHour)
+      .add("index", "statement_time", K::kDuration, GANTRY_AT(index, statement_time),
+           "How long the statements of one request may take; then it is 503.").within(100, kHour)
+      .add("index", "migrate", K::kSwitch, GANTRY_AT(index, migrate),
+           "Brings the schema of a database server up to date at start. The embedded index always does.")
       .add("storage", "url", K::kStorageUrl, GANTRY_AT(storage, url), "Where objects are kept. Nothing: files in the data folder.")
       .add("cache", "url", K::kCacheUrl, GANTRY_AT(cache, url), "A Redis that nodes share. Nothing: memory alone.");
 }

@@ -9,6 +9,7 @@
 
 #include "gantry/base/context.hpp"
 #include "gantry/base/result.hpp"
+#include "gantry/index/pool_stats.hpp"
 #include "gantry/index/records.hpp"
 #include "gantry/index/search_query.hpp"
 
@@ -104,6 +105,8 @@ class InstanceIndex {
 
   /// Fails when the index can't answer now: for /readyz.
   virtual Result<void> check(const RequestContext& ctx) = 0;
+  /// Of providers with connections to a server.
+  [[nodiscard]] virtual std::optional<PoolStats> pool_stats() const { return std::nullopt; }
 };
 
 }  // namespace gantry::index

@@ -240,7 +240,25 @@ class App::Parts {
             [this] { return retrieves.cache_counters().misses; });
     gauge("gantry_disk_waiting_tasks", "Tasks that wait for a disk thread.", [this] { return disk_pool.queued(); });
     gauge("gantry_index_waiting_tasks", "Tasks that wait for an index thread.", [this] { return index_pool.queued(); });
+    publish_pool_metrics(counter, gauge);
     counter("gantry_log_lost_lines_total", "Log lines that were lost.", [this] { return log.dropped(); });
+  }
+
+  template <class Counter, class Gauge>
+  void publish_pool_metrics(Counter counter, Gauge gauge) {
+    if (!index->pool_stats()) return;
+    const auto of_pool = [this](std::uint64_t index::PoolStats::*number) {
+      return [this, number] { return (*index->pool_stats()).*number; };
+    };
+    using Stats = index::PoolStats;
+    gauge("gantry_index_open_connections", "Connections to the index's database.", of_pool(&Stats::open));
+    gauge("gantry_index_used_connections", "Those that are in use.", of_pool(&Stats::in_use));
+    counter("gantry_index_connects_total", "Connections made.", of_pool(&Stats::opened));
+    counter("gantry_index_connect_failures_total", "Connections that could not be made.", of_pool(&Stats::open_failures));
+    counter("gantry_index_broken_connections_total", "Connections that were given up.", of_pool(&Stats::broken));
+    counter("gantry_index_connection_waits_total", "Times that a connection was waited for.", of_pool(&Stats::waits));
+    counter("gantry_index_connection_wait_timeouts_total", "Times that none became free.", of_pool(&Stats::wait_timeouts));
+    counter("gantry_index_round_trips_total", "Questions to the database.", of_pool(&Stats::round_trips));
   }
 
   void stop(std::chrono::seconds grace) {

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "gantry/config/urls.hpp"
+#include "gantry/index/postgres/postgres_index.hpp"
 #include "gantry/index/sqlite/sqlite_index.hpp"
 #include "gantry/storage/filesystem/filesystem_store.hpp"
 
@@ -25,6 +26,39 @@ Result<void> make_folder(const std::filesystem::path& folder) {
   return {};
 }
 
+using OpenedIndex = Result<std::unique_ptr<index::InstanceIndex>>;
+
+OpenedIndex open_sqlite(const config::Settings&, const config::IndexUrl& url) {
+  GANTRY_TRY(make_folder(std::filesystem::path(url.path).parent_path()));
+  index::SqliteSettings sqlite;
+  sqlite.path = url.path;
+  sqlite.readers = index_threads();
+  GANTRY_LET(std::unique_ptr<index::InstanceIndex> index, index::SqliteIndex::open(std::move(sqlite)));
+  return index;
+}
+
+OpenedIndex open_postgres(const config::Settings& settings, const config::IndexUrl&) {
+  index::PostgresSettings postgres;
+  postgres.url = settings.index.url;
+  postgres.connections = settings.index.connections != 0 ? static_cast<unsigned>(settings.index.connections) : index_threads() + 2;
+  postgres.connect_time = settings.index.connect_time;
+  postgres.wait_time = settings.index.wait_time;
+  postgres.statement_time = settings.index.statement_time;
+  postgres.migrate = settings.index.migrate;
+  GANTRY_LET(std::unique_ptr<index::InstanceIndex> index, index::PostgresIndex::open(std::move(postgres)));
+  return index;
+}
+
+OpenedIndex open_index_of(const config::Settings& settings, const config::IndexUrl& url) {
+  switch (url.kind) {
+    case config::IndexKind::kSqlite: return open_sqlite(settings, url);
+    case config::IndexKind::kPostgres: return open_postgres(settings, url);
+    case config::IndexKind::kMysql:
+    case config::IndexKind::kMongo: break;
+  }
+  return not_in_this_build("index.url", settings.index.url, "it has sqlite:PATH and postgresql://…");
+}
+
 }  // namespace
 
 unsigned index_threads() { return std::max(4U, 2 * std::thread::hardware_concurrency()); }
@@ -38,14 +72,7 @@ Result<void> check_build(const config::Settings& settings) {
 
 Result<std::unique_ptr<index::InstanceIndex>> open_index(const config::Settings& settings, const TenantId& tenant) {
   GANTRY_LET(const auto url, config::parse_index_url(settings.index.url));
-  if (url.kind != config::IndexKind::kSqlite) {
-    return not_in_this_build("index.url", settings.index.url, "it has the embedded index alone, sqlite:PATH");
-  }
-  GANTRY_TRY(make_folder(std::filesystem::path(url.path).parent_path()));
-  index::SqliteSettings sqlite;
-  sqlite.path = url.path;
-  sqlite.readers = index_threads();
-  GANTRY_LET(std::unique_ptr<index::InstanceIndex> index, index::SqliteIndex::open(std::move(sqlite)));
+  GANTRY_LET(std::unique_ptr<index::InstanceIndex> index, open_index_of(settings, url));
   RequestContext ctx;
   ctx.tenant = tenant;
   ctx.principal = "start";

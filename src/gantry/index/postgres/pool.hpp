@@ -5,6 +5,7 @@
 #include <mutex>
 #include <vector>
 
+#include "gantry/index/pool_stats.hpp"
 #include "gantry/index/postgres/connection.hpp"
 
 namespace gantry::index::postgres {

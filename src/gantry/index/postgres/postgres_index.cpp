@@ -46,7 +46,7 @@ Result<std::unique_ptr<PostgresIndex>> PostgresIndex::open(PostgresSettings sett
 
 const sql::NetworkDialect& PostgresIndex::dialect() const { return postgres::dialect(); }
 
-PoolStats PostgresIndex::stats() const { return impl_->pool.stats(); }
+std::optional<PoolStats> PostgresIndex::pool_stats() const { return impl_->pool.stats(); }
 
 Result<void> PostgresIndex::read(const RequestContext& ctx, Tenants tenants, const Work& work) {
   Pool& pool = impl_->pool;

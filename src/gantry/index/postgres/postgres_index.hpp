@@ -19,7 +19,7 @@ class PostgresIndex final : public sql::SqlIndex {
   static Result<std::unique_ptr<PostgresIndex>> open(PostgresSettings settings);
   ~PostgresIndex() override;
 
-  [[nodiscard]] PoolStats stats() const;
+  [[nodiscard]] std::optional<PoolStats> pool_stats() const override;
   /// How `query` would be answered, as EXPLAIN says it: a line per step. For tests and operators.
   Result<std::vector<std::string>> explain(const RequestContext& ctx, const SearchQuery& query);
 
