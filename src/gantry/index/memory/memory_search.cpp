@@ -1,13 +1,11 @@
 // Searching in memory: every row is looked at, every condition is asked of it in the words of search_query.hpp.
 
 #include <algorithm>
-#include <compare>
 
 #include "gantry/index/fields.hpp"
-#include "gantry/index/fold.hpp"
+#include "gantry/index/matching.hpp"
 #include "gantry/index/memory/memory_index.hpp"
 #include "gantry/index/state_row.hpp"
-#include "gantry/index/wildcard.hpp"
 
 namespace gantry::index {
 
@@ -32,94 +30,16 @@ struct MemoryIndex::Hit {
   }
 };
 
-namespace {
-
-using Kind = Match::Kind;
-
-bool equals(FieldKind kind, const std::string& wanted, const std::string& value) {
-  if (kind == FieldKind::kDate && !date_key(wanted).empty()) return date_key(wanted) == date_key(value);
-  if (kind == FieldKind::kTime && !time_key(wanted).empty()) return time_key(wanted) == time_key(value);
-  if (kind == FieldKind::kNumber && number_key(wanted) != kNoNumber) return number_key(wanted) == number_key(value);
-  return wanted == value;
-}
-
-bool in_range(const Match& match, FieldKind kind, const std::string& value) {
-  const std::string key = kind == FieldKind::kDate ? date_key(value) : time_key(value);
-  const KeyRange range = key_range(match);
-  return !key.empty() && (range.from.empty() || range.from <= key) && (range.to.empty() || key <= range.to);
-}
-
-/// A row without a time is there all day.
-bool in_date_time_range(const Match& match, const std::string& date, const std::string& time) {
-  const std::string day = date_key(date);
-  if (day.empty()) return false;
-  const std::string at = time_key(time);
-  const std::string earliest = day + (at.empty() ? time_key("00") : at);
-  const std::string latest = day + (at.empty() ? time_key_upper("23") : at);
-  const auto& [from_date, from_time, to_date, to_time] =
-      std::tie(match.values[0], match.values[1], match.values[2], match.values[3]);
-  if (!from_date.empty() && latest < date_key(from_date) + time_key(from_time.empty() ? "00" : from_time)) return false;
-  return to_date.empty() || earliest <= date_key(to_date) + time_key_upper(to_time.empty() ? "23" : to_time);
-}
-
-/// Less, equal or greater in the order of `field`; numbers that are none come last either way.
-std::weak_ordering compare(Field field, bool descending, const std::string& a, const std::string& b) {
-  const auto directed = [descending](auto order) -> std::weak_ordering { return descending ? 0 <=> order : order; };
-  switch (traits_of(field).kind) {
-    case FieldKind::kDate: return directed(date_key(a) <=> date_key(b));
-    case FieldKind::kTime: return directed(time_key(a) <=> time_key(b));
-    case FieldKind::kName: return directed(search_name(a) <=> search_name(b));
-    case FieldKind::kDescription: return directed(search_text(a) <=> search_text(b));
-    case FieldKind::kNumber: {
-      const auto x = number_key(a), y = number_key(b);
-      if ((x == kNoNumber) != (y == kNoNumber)) return x == kNoNumber ? std::weak_ordering::greater : std::weak_ordering::less;
-      return directed(x <=> y);
-    }
-    default: return directed(a <=> b);
-  }
-}
-
-std::vector<Order> full_order(const SearchQuery& query) {
-  std::vector<Order> order = query.order;
-  order.insert(order.end(), {{Field::kStudyDate, true}, {Field::kStudyTime, true}, {Field::kStudyUid, false}});
-  if (query.level >= Level::kSeries) order.insert(order.end(), {{Field::kSeriesNumber}, {Field::kSeriesUid}});
-  if (query.level == Level::kInstance) order.insert(order.end(), {{Field::kInstanceNumber}, {Field::kSopUid}});
-  return order;
-}
-
-template <class Hit>
-bool satisfies(const Hit& hit, const Match& match) {
-  const FieldTraits& field = traits_of(match.field);
-  const std::string whole = hit.value(match.field);
-  if (match.kind == Kind::kEmpty) return whole.empty();
-  if (match.kind == Kind::kName) return matches_person_name(match.values[0], whole);
-  if (match.kind == Kind::kFolded) {
-    return FoldedPattern(match.values[0]).matches(search_text(whole));
-  }
-  if (match.kind == Kind::kRange) return in_range(match, field.kind, whole);
-  if (match.kind == Kind::kDateTimeRange) return in_date_time_range(match, whole, hit.value(match.time_field));
-  std::vector<std::string> values{whole};
-  if (field.kind == FieldKind::kMulti || field.kind == FieldKind::kModalities) {
-    values = split_values(whole);
-    if (values.empty()) values.emplace_back();
-  }
-  return std::any_of(values.begin(), values.end(), [&](const std::string& value) {
-    if (match.kind == Kind::kWildcard) return matches_wildcard(match.values[0], value);
-    return std::any_of(match.values.begin(), match.values.end(),
-                       [&](const std::string& wanted) { return equals(field.kind, wanted, value); });
-  });
-}
-
-}  // namespace
-
 Result<std::vector<MemoryIndex::Hit>> MemoryIndex::hits(const RequestContext& ctx, const SearchQuery& query) const {
   GANTRY_TRY(validate(query));
   if (Clock::now() >= ctx.deadline) return Error::timeout("the deadline passed");
   std::vector<Hit> found;
   const auto tenant = tenants_.find(ctx.tenant.str());
   if (tenant == tenants_.end()) return found;
+  const std::vector<Matcher> matchers(query.matches.begin(), query.matches.end());
   const auto take = [&](const Hit& hit) {
-    if (std::all_of(query.matches.begin(), query.matches.end(), [&](const Match& m) { return satisfies(hit, m); })) {
+    const ValueOf value_of = [&hit](Field field) { return hit.value(field); };
+    if (std::all_of(matchers.begin(), matchers.end(), [&](const Matcher& m) { return m.matches(value_of); })) {
       found.push_back(hit);
     }
   };
@@ -170,8 +90,8 @@ Result<std::vector<SearchRow>> MemoryIndex::rows(const RequestContext& ctx, cons
   GANTRY_LET(std::vector<Hit> found, hits(ctx, query));
   const auto order = full_order(query);
   std::sort(found.begin(), found.end(), [&order](const Hit& a, const Hit& b) {
-    for (const auto& [field, descending] : order) {
-      if (const auto c = compare(field, descending, a.value(field), b.value(field)); c != 0) return c < 0;
+    for (const Order& by : order) {
+      if (const auto c = compare_values(by, a.value(by.field), b.value(by.field)); c != 0) return c < 0;
     }
     return false;
   });
