@@ -86,7 +86,8 @@ Result<ConnectionWords> words_of(const PostgresSettings& settings, const std::st
   for (const PQconninfoOption* option = options.get(); option->keyword != nullptr; ++option) {
     if (option->val != nullptr) words.set(option->keyword, option->val);
   }
-  const std::string host(words.get("hostaddr").empty() ? words.get("host") : words.get("hostaddr"));
+  // The name decides, not where it leads: a name that is to be believed is to be proven.
+  const std::string host(words.get("host").empty() ? words.get("hostaddr") : words.get("host"));
   const bool is_local = is_this_machine(host) && host.find(',') == std::string::npos;
   if (words.get("sslmode").empty() && !is_local) words.set("sslmode", "verify-full");
   if (words.get("sslmode").starts_with("verify")) words.set_default("sslrootcert", kSystemAuthorities);
