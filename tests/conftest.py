@@ -15,6 +15,9 @@ from dataclasses import dataclass
 import pytest
 import requests
 
+from databases import KIND as INDEX_KIND
+from databases import Databases
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
@@ -91,8 +94,28 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+DATABASES = Databases()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def databases():
+    """Whatever databases the session made end with it."""
+    yield DATABASES
+    DATABASES.drop_all()
+
+
+def pytest_configure(config) -> None:
+    config.addinivalue_line("markers", "embedded_index: about the index in the data folder, and no other")
+
+
+def pytest_collection_modifyitems(items) -> None:
+    """A test of the embedded index says nothing about a database server."""
+    if INDEX_KIND != "sqlite":
+        items[:] = [item for item in items if not item.get_closest_marker("embedded_index")]
+
+
 class Server:
-    """A `gantry serve` of its own data folder and port."""
+    """A `gantry serve` of its own data folder and port, and on a database server with a database of its own."""
 
     def __init__(self, binary: pathlib.Path, data: pathlib.Path, *flags: str, wrapper: tuple[str, ...] = ()):
         self.binary, self.data, self.flags, self.wrapper = binary, data, flags, wrapper
@@ -108,9 +131,12 @@ class Server:
     def dicomweb(self) -> str:
         return f"{self.url}/dicom-web"
 
+    def index_flags(self) -> list[str]:
+        return [] if "--index-url" in self.flags else DATABASES.flags(self.data)
+
     def start(self) -> "Server":
         command = [*self.wrapper, str(self.binary), "serve", "--data", str(self.data), "--listen", f"127.0.0.1:{self.port}",
-                   "--dimse-listen", f"127.0.0.1:{free_port()}", *self.flags]
+                   "--dimse-listen", f"127.0.0.1:{free_port()}", *self.index_flags(), *self.flags]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log)
         while True:

@@ -309,11 +309,11 @@ def test_the_store_command_reports_what_was_refused_and_goes_on_where_it_stopped
 
 
 def test_fsck_finds_the_corpus_whole_and_a_damaged_object_damaged(gantry, corpus, make_server):
-    from conftest import post_instance
+    from conftest import DATABASES, post_instance
     server = make_server()
     for file in corpus[:40]:
         post_instance(server, file.read())
-    whole = subprocess.run([gantry, "fsck", "--data", server.data], capture_output=True, text=True)
+    whole = subprocess.run([gantry, "fsck", "--data", server.data, *DATABASES.flags(server.data)], capture_output=True, text=True)
     assert whole.returncode == 0, whole.stdout + whole.stderr
     objects = sorted((server.data / "objects").rglob("*.dcm"))
     with open(objects[0], "r+b") as damaged:
@@ -323,6 +323,6 @@ def test_fsck_finds_the_corpus_whole_and_a_damaged_object_damaged(gantry, corpus
         damaged.write(bytes([byte[0] ^ 1]))
     objects[1].unlink()
     server.stop()
-    broken = subprocess.run([gantry, "fsck", "--data", server.data], capture_output=True, text=True)
+    broken = subprocess.run([gantry, "fsck", "--data", server.data, *DATABASES.flags(server.data)], capture_output=True, text=True)
     assert broken.returncode == 1
     assert "damaged" in broken.stdout and "missing" in broken.stdout

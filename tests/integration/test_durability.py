@@ -6,7 +6,7 @@ import re
 import shutil
 
 import pytest
-from conftest import post_instance
+from conftest import INDEX_KIND, post_instance
 from make_dicom import ct_slice, uids
 
 CALLS = "openat,openat2,open,close,write,pwrite64,fsync,fdatasync,rename,renameat,renameat2,linkat,link,mkdir,mkdirat,sendmsg,sendto,writev,send"
@@ -38,7 +38,9 @@ def test_file_names_and_database_are_synced_before_the_answer(make_server, tmp_p
     assert any(re.search(r"default/[0-9a-f]{16}>", args) for args in before_answer)
     assert any(re.search(r"default>", args) for args in before_answer)
     assert any(re.search(r"objects>", args) for args in before_answer)
-    # … then the database's log, all before the first byte of the answer.
+    # … then the database's log, all before the first byte of the answer. A database server syncs its own.
+    if INDEX_KIND != "sqlite":
+        return
     database = [index for index, (name, args) in enumerate(lines[:answer]) if name in ("fsync", "fdatasync") and "-wal" in args]
     assert database and max(database) > named
 

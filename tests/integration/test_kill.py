@@ -9,7 +9,7 @@ import threading
 import time
 
 import requests
-from conftest import Server, post_instance, split_multipart
+from conftest import DATABASES, Server, post_instance, split_multipart
 from make_dicom import ct_slice, uids
 
 ROUNDS = int(os.environ.get("GANTRY_KILL_ROUNDS", "6"))
@@ -79,6 +79,6 @@ def test_nothing_acknowledged_is_lost_torn_or_miscounted(gantry, tmp_path):
     for sop in list(set(attempted) - held)[:20]:
         assert post_instance(server, attempted[sop][2]).status_code == 200
     server.stop()
-    check = subprocess.run([gantry, "fsck", "--data", server.data], capture_output=True, text=True)
+    check = subprocess.run([gantry, "fsck", "--data", server.data, *DATABASES.flags(server.data)], capture_output=True, text=True)
     assert check.returncode == 0, check.stdout + check.stderr
     print(f"{ROUNDS} rounds, {len(acknowledged)} acknowledged, {len(held)} held, {len(attempted)} attempted")

@@ -10,7 +10,7 @@ import threading
 
 import pytest
 import requests
-from conftest import Server, free_port, post_instance
+from conftest import INDEX_KIND, Server, free_port, post_instance
 from make_dicom import ct_slice, uids
 
 
@@ -22,7 +22,7 @@ def test_the_ready_line_names_addresses_index_storage_cache_and_authentication(m
     server = make_server()
     lines = [line for line in server.log.read_text().splitlines() if "ready" in line.lower()]
     assert lines, server.log.read_text()
-    for word in (str(server.port), "sqlite", "file", "cache", "auth", "dimse"):
+    for word in (str(server.port), INDEX_KIND, "file", "cache", "auth", "dimse"):
         assert word in lines[0].lower(), (word, lines[0])
 
 
@@ -74,9 +74,11 @@ def test_a_shown_configuration_hides_passwords_and_loads_again(gantry, tmp_path)
     assert run(gantry, "config", "check", "-c", file).returncode == 0
 
 
-def test_another_database_is_refused_with_a_reason(gantry, tmp_path):
-    answer = run(gantry, "serve", "--data", tmp_path / "d", "--listen", f"127.0.0.1:{free_port()}", "--index-url", "postgresql://127.0.0.1/x")
-    assert answer.returncode != 0 and "postgresql" in answer.stderr
+def test_a_database_that_does_not_answer_stops_the_start_with_a_reason(gantry, tmp_path):
+    url = f"postgresql://user:sesame@127.0.0.1:{free_port()}/x"
+    answer = run(gantry, "serve", "--data", tmp_path / "d", "--listen", f"127.0.0.1:{free_port()}", "--index-url", url)
+    assert answer.returncode != 0 and "connecting to the database" in answer.stderr
+    assert "sesame" not in answer.stdout + answer.stderr
 
 
 def test_health_readiness_and_the_page(make_server):

@@ -1,0 +1,44 @@
+"""A database of its own for each server under test. GANTRY_TEST_INDEX says where: sqlite (the default), or the name of a
+service of scripts/services whose variables are set (postgres: POSTGRES_URL)."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import secrets
+import subprocess
+
+KIND = os.environ.get("GANTRY_TEST_INDEX", "sqlite")
+
+
+class Databases:
+    """Makes them by data folder: a server that starts again on its folder finds its database again."""
+
+    def __init__(self) -> None:
+        self._urls: dict[pathlib.Path, str] = {}
+
+    def flags(self, data: pathlib.Path) -> list[str]:
+        """What `gantry serve` is told; nothing for the embedded index, which lives in the data folder."""
+        if KIND == "sqlite":
+            return []
+        if data not in self._urls:
+            self._urls[data] = self._create("gantry_test_" + secrets.token_hex(6))
+        return ["--index-url", self._urls[data]]
+
+    def drop_all(self) -> None:
+        for url in self._urls.values():
+            base, _, name = url.rpartition("/")
+            _psql(f"DROP DATABASE {name} WITH (FORCE)")
+        self._urls.clear()
+
+    @staticmethod
+    def _create(name: str) -> str:
+        if KIND != "postgres":
+            raise ValueError(f"GANTRY_TEST_INDEX={KIND} is none of sqlite, postgres")
+        _psql(f"CREATE DATABASE {name}")
+        return os.environ["POSTGRES_URL"].rpartition("/")[0] + "/" + name
+
+
+def _psql(statement: str) -> None:
+    subprocess.run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", os.environ["POSTGRES_URL"], "-c", statement], check=True,
+                   capture_output=True)
