@@ -77,8 +77,8 @@ class Bare {
   int execute(const char* name, const std::vector<std::string>& values) {
     std::vector<const char*> pointers;
     for (const auto& value : values) pointers.push_back(value.c_str());
-    const Answer answer(PQexecPrepared(connection_.get(), name, static_cast<int>(values.size()), pointers.data(), nullptr,
-                                       nullptr, 1));
+    const Answer answer(
+        PQexecPrepared(connection_.get(), name, static_cast<int>(values.size()), pointers.data(), nullptr, nullptr, 1));
     check(answer);
     return PQntuples(answer.get());
   }
@@ -110,19 +110,25 @@ void measure(PostgresIndex& index, Bare& bare, const RequestContext& ctx, int st
   std::printf("%d studies\n", studies);
   std::mt19937 random(1);
   const auto any = [&] { return study_of(static_cast<int>(random() % static_cast<unsigned>(studies))); };
-  report("locate (any instance)", micros_per_call(2000, [&](int) {
-           const std::string study = any();
-           const auto found = index.locate(ctx, StudyUid(study), SeriesUid(study + ".1"), SopUid(study + ".1.1"));
-           if (!found || !*found) fail("not located");
-         }),
+  report("locate (any instance)",
+         micros_per_call(2000,
+                         [&](int) {
+                           const std::string study = any();
+                           const auto found =
+                               index.locate(ctx, StudyUid(study), SeriesUid(study + ".1"), SopUid(study + ".1.1"));
+                           if (!found || !*found) fail("not located");
+                         }),
          micros_per_call(2000, [&](int) {
            const std::string study = any();
            if (bare.execute("locate", {study, study + ".1", study + ".1.1"}) != 1) fail("not found");
          }));
   using Kind = Match::Kind;
-  report("page of 25, newest first", page(index, ctx, {}), micros_per_call(200, [&](int) { bare.execute("page", {}); }));
+  report("page of 25, newest first", page(index, ctx, {}),
+         micros_per_call(200, [&](int) { bare.execute("page", {}); }));
   report("page of 25, a year", page(index, ctx, {{Field::kStudyDate, Kind::kRange, {"20100101", "20101231"}, {}}}),
-         micros_per_call(200, [&](int) { bare.execute("year", {"20100101", "20101231"}); }));
+         micros_per_call(200, [&](int) {
+           bare.execute("year", {"20100101", "20101231"});
+         }));
   std::printf("  PatientID %.1f us, modality %.1f us, name prefix %.1f us\n",
               page(index, ctx, {{Field::kPatientId, Kind::kAnyOf, {"P77"}, {}}}),
               page(index, ctx, {{Field::kModalitiesInStudy, Kind::kAnyOf, {"XA"}, {}}}),
@@ -145,24 +151,31 @@ void measure_commits(PostgresIndex& index, Bare& bare, const RequestContext& ctx
   for (int b = 0; b < 5 * kBatches; ++b) batches.push_back(made(from, b));
   std::size_t next = 0;
   const double ours = micros_per_call(kBatches, [&](int) { commit(index, ctx, batches[next++]); });
-  std::string insert = "INSERT INTO dicom_image_meta (tenant_id, study_uid, series_uid, sop_uid, sop_class, transfer_syntax, "
-                       "instance_number, version, created_time, object_key, size, file_sha256, dataset_sha256, frame_index, "
-                       "attributes) VALUES ";
+  std::string insert =
+      "INSERT INTO dicom_image_meta (tenant_id, study_uid, series_uid, sop_uid, sop_class, transfer_syntax, "
+      "instance_number, version, created_time, object_key, size, file_sha256, dataset_sha256, frame_index, "
+      "attributes) VALUES ";
   for (int i = 0; i < 64; ++i) {
     insert += i == 0 ? "(" : ", (";
     for (int c = 0; c < 15; ++c) {
       insert += (c == 0 ? "$" : ", $") + std::to_string(i * 15 + c + 1) +
-                (c == 7 || c == 10 ? "::bigint" : c == 8 ? "::timestamptz" : c > 10 ? "::text::bytea" : "");
+                (c == 7 || c == 10 ? "::bigint"
+                 : c == 8          ? "::timestamptz"
+                 : c > 10          ? "::text::bytea"
+                                   : "");
     }
     insert += ")";
   }
   bare.prepare("insert", insert);
-  bare.prepare("change", "INSERT INTO dicom_change (tenant_id, version, action) SELECT 'bench', g, 0 FROM generate_series("
-                         "$1::bigint + 1, $1::bigint + 64) g");
-  bare.prepare("series", "UPDATE dicom_study_meta SET study_related_instances = study_related_instances + 64, version = "
-                         "version + 64 WHERE tenant_id = 'bench' AND study_uid = $1");
-  bare.prepare("study", "UPDATE dicom_state_meta SET instances = instances + 64, version = version + 64 WHERE tenant_id = "
-                        "'bench' AND study_uid = $1");
+  bare.prepare("change",
+               "INSERT INTO dicom_change (tenant_id, version, action) SELECT 'bench', g, 0 FROM generate_series("
+               "$1::bigint + 1, $1::bigint + 64) g");
+  bare.prepare("series",
+               "UPDATE dicom_study_meta SET study_related_instances = study_related_instances + 64, version = "
+               "version + 64 WHERE tenant_id = 'bench' AND study_uid = $1");
+  bare.prepare("study",
+               "UPDATE dicom_state_meta SET instances = instances + 64, version = version + 64 WHERE tenant_id = "
+               "'bench' AND study_uid = $1");
   bare.prepare("tenant", "UPDATE dicom_tenant SET change_no = change_no + 64 WHERE tenant_id = 'bench'");
   batches.clear();
   for (int b = 0; b < 5 * kBatches; ++b) batches.push_back(made(from + 1, b + 1));
@@ -207,10 +220,11 @@ int main(int argc, char** argv) {
   const RequestContext ctx = contract::context_for("bench");
   if (const auto made = index.ensure_tenant(ctx); !made) fail(made.error().detail());
   Bare bare(database.url());
-  bare.prepare("locate", "SELECT sop_class, transfer_syntax, version, object_key, size, file_sha256, frame_index, "
-                         "instance_number, number_of_frames, image_rows, image_columns, bits_allocated, content_date, "
-                         "content_time FROM dicom_image_meta WHERE tenant_id = 'bench' AND study_uid = $1 AND series_uid = $2 "
-                         "AND sop_uid = $3");
+  bare.prepare("locate",
+               "SELECT sop_class, transfer_syntax, version, object_key, size, file_sha256, frame_index, "
+               "instance_number, number_of_frames, image_rows, image_columns, bits_allocated, content_date, "
+               "content_time FROM dicom_image_meta WHERE tenant_id = 'bench' AND study_uid = $1 AND series_uid = $2 "
+               "AND sop_uid = $3");
   const std::string columns =
       "SELECT study_uid, modalities_in_study, study_related_series, study_related_instances, version, created_time, "
       "updated_time, patient_id, patient_name, patient_sex, patient_birth_date, patient_birth_time, patient_age, "

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+
 #include <climits>
 
 #include <poll.h>
@@ -36,8 +37,8 @@ std::string one_line(const char* message) {
 }
 
 bool is_this_machine(std::string_view host) {
-  return host.empty() || host.starts_with('/') || host.starts_with('@') || host == "localhost" || host.starts_with("127.") ||
-         host == "::1";
+  return host.empty() || host.starts_with('/') || host.starts_with('@') || host == "localhost" ||
+         host.starts_with("127.") || host == "::1";
 }
 
 /// Keywords and values for PQconnectStartParams.
@@ -81,7 +82,8 @@ Result<ConnectionWords> words_of(const PostgresSettings& settings, const std::st
   char* raw_message = nullptr;
   const Options options(PQconninfoParse(settings.url.c_str(), &raw_message));
   const std::unique_ptr<char, FreeMemory> message(raw_message);
-  if (!options) return Error::invalid("the index's URL is none that libpq takes (postgresql://USER@HOST/DATABASE?sslmode=…)");
+  if (!options)
+    return Error::invalid("the index's URL is none that libpq takes (postgresql://USER@HOST/DATABASE?sslmode=…)");
   ConnectionWords words;
   for (const PQconninfoOption* option = options.get(); option->keyword != nullptr; ++option) {
     if (option->val != nullptr) words.set(option->keyword, option->val);
@@ -100,8 +102,10 @@ Result<ConnectionWords> words_of(const PostgresSettings& settings, const std::st
   words.set("client_encoding", "UTF8");
   words.set("application_name", name);
   // Compiling statements takes longer than ours run. Ours come first: what the URL says beats them.
-  words.set("options", "-c jit=off -c client_min_messages=error -c default_transaction_isolation=read\\ committed "
-                       "-c TimeZone=UTC " + std::string(words.get("options")));
+  words.set("options",
+            "-c jit=off -c client_min_messages=error -c default_transaction_isolation=read\\ committed "
+            "-c TimeZone=UTC " +
+                std::string(words.get("options")));
   return words;
 }
 
@@ -136,16 +140,19 @@ Result<std::unique_ptr<Connection>> Connection::open(const PostgresSettings& set
 
 Result<void> Connection::set_up(Deadline deadline) {
   PGconn* const raw = raw_.get();
-  PQsetNoticeProcessor(raw, [](void*, const char*) {}, nullptr);
+  PQsetNoticeProcessor(
+      raw, [](void*, const char*) {}, nullptr);
   if (PQsetnonblocking(raw, 1) != 0 || PQenterPipelineMode(raw) != 1) return lost("setting a connection up");
   if (PQserverVersion(raw) < kServerLeast) {
-    return Error::unsupported("PostgreSQL 13 or later is needed; this one is " + std::to_string(PQserverVersion(raw) / 10'000));
+    return Error::unsupported("PostgreSQL 13 or later is needed; this one is " +
+                              std::to_string(PQserverVersion(raw) / 10'000));
   }
   // An acknowledged commit is on the disk, whatever the database's default is; stronger ones stay.
-  GANTRY_LET(const sql::Rows rows,
-             run_once("SELECT current_setting('server_encoding'), CASE WHEN current_setting('synchronous_commit') = 'off' "
-                      "THEN set_config('synchronous_commit', 'on', false) END",
-                      deadline));
+  GANTRY_LET(
+      const sql::Rows rows,
+      run_once("SELECT current_setting('server_encoding'), CASE WHEN current_setting('synchronous_commit') = 'off' "
+               "THEN set_config('synchronous_commit', 'on', false) END",
+               deadline));
   if (rows->size() == 1 && rows->view(0, 0) != "UTF8") {
     return Error::unsupported("the database's encoding is " + std::string(rows->view(0, 0)) + ", UTF8 is needed");
   }
@@ -192,7 +199,8 @@ Error Connection::failed(const PGresult& result) {
   if (klass != "22" && klass != "23") detail += ": " + field(PG_DIAG_MESSAGE_PRIMARY);
   if (!constraint.empty()) detail += " (" + constraint + ")";
   if (state == "57014" || state == "55P03") return Error::timeout("the database did not answer before the deadline");
-  if (failure_ == Failure::kRetry || klass == "08" || klass == "53" || klass == "57" || klass == "58" || klass == "25") {
+  if (failure_ == Failure::kRetry || klass == "08" || klass == "53" || klass == "57" || klass == "58" ||
+      klass == "25") {
     if (state == "25006") broken_ = true;  // it has become a standby: others are to be asked
     return Error::unavailable(std::move(detail));
   }
@@ -230,8 +238,8 @@ bool Connection::send(const sql::Text& statement, std::vector<int>& expected) {
   const Parameters parameters(statement.values());
   int before = 0;
   const auto known = by_text_.find(statement.text());
-  if (known != by_text_.end() && std::equal(known->second->types.begin(), known->second->types.end(), parameters.types(),
-                                            parameters.types() + parameters.count())) {
+  if (known != by_text_.end() && std::equal(known->second->types.begin(), known->second->types.end(),
+                                            parameters.types(), parameters.types() + parameters.count())) {
     prepared_.splice(prepared_.begin(), prepared_, known->second);
   } else {
     if (known != by_text_.end()) {
@@ -244,10 +252,12 @@ bool Connection::send(const sql::Text& statement, std::vector<int>& expected) {
       const std::string name = prepared_.back().name;
       by_text_.erase(prepared_.back().text);
       prepared_.pop_back();
-      if (PQsendQueryParams(raw, ("DEALLOCATE " + name).c_str(), 0, nullptr, nullptr, nullptr, nullptr, 1) != 1) return false;
+      if (PQsendQueryParams(raw, ("DEALLOCATE " + name).c_str(), 0, nullptr, nullptr, nullptr, nullptr, 1) != 1)
+        return false;
       ++before;
     }
-    prepared_.push_front(Prepared{statement.text(), "g" + std::to_string(next_name_++),
+    prepared_.push_front(Prepared{statement.text(),
+                                  "g" + std::to_string(next_name_++),
                                   {parameters.types(), parameters.types() + parameters.count()}});
     by_text_.emplace(prepared_.front().text, prepared_.begin());
     to_forget_.push_back(prepared_.front());

@@ -27,8 +27,8 @@ class Connection {
   /// kUnsupported: another encoding than UTF-8, or too old; kInvalid: the URL is none.
   static Result<std::unique_ptr<Connection>> open(const PostgresSettings& settings, Deadline deadline);
 
-  /// Runs the statements in order in one round trip and gives the rows of each. The first that fails ends it; outside of
-  /// BEGIN and COMMIT they are one transaction. At the deadline the connection is given up (kTimeout).
+  /// Runs the statements in order in one round trip and gives the rows of each. The first that fails ends it; outside
+  /// of BEGIN and COMMIT they are one transaction. At the deadline the connection is given up (kTimeout).
   Result<std::vector<sql::Rows>> run(std::span<const sql::Text> statements, Deadline deadline);
   /// Text that is not to be prepared (DDL), alone.
   Result<sql::Rows> run_once(const std::string& text, Deadline deadline);

@@ -59,22 +59,24 @@ class PostgresDialect final : public sql::NetworkDialect {
     const std::string name(table.name);
     std::vector<std::string> statements;
     if (has_directions(table)) {
-      statements = {"CREATE UNIQUE INDEX IF NOT EXISTS " + name + "_key ON " + name + " (" + std::string(table.key) + ")",
-                    "ALTER TABLE " + name + " REPLICA IDENTITY USING INDEX " + name + "_key"};
+      statements = {
+          "CREATE UNIQUE INDEX IF NOT EXISTS " + name + "_key ON " + name + " (" + std::string(table.key) + ")",
+          "ALTER TABLE " + name + " REPLICA IDENTITY USING INDEX " + name + "_key"};
     }
     for (const auto& statement : {
-        "ALTER TABLE " + name + " ENABLE ROW LEVEL SECURITY",
-        "ALTER TABLE " + name + " FORCE ROW LEVEL SECURITY",  // for the owner, too
-        "DROP POLICY IF EXISTS gantry_tenant ON " + name,
-        "CREATE POLICY gantry_tenant ON " + name + " USING (tenant_id = current_setting('" + kTenantVariable +
-            "', true) OR current_setting('" + kTenantVariable + "', true) = '*')",
+             "ALTER TABLE " + name + " ENABLE ROW LEVEL SECURITY",
+             "ALTER TABLE " + name + " FORCE ROW LEVEL SECURITY",  // for the owner, too
+             "DROP POLICY IF EXISTS gantry_tenant ON " + name,
+             "CREATE POLICY gantry_tenant ON " + name + " USING (tenant_id = current_setting('" + kTenantVariable +
+                 "', true) OR current_setting('" + kTenantVariable + "', true) = '*')",
          }) {
       statements.push_back(statement);
     }
     for (const Column& column : table.columns) {
       // They are compressed already, or small: no second try on every row.
       if (column.type == ColumnType::kBlob) {
-        statements.push_back("ALTER TABLE " + name + " ALTER COLUMN " + std::string(column.name) + " SET STORAGE EXTERNAL");
+        statements.push_back("ALTER TABLE " + name + " ALTER COLUMN " + std::string(column.name) +
+                             " SET STORAGE EXTERNAL");
       }
     }
     return statements;
@@ -158,7 +160,8 @@ class PostgresDialect final : public sql::NetworkDialect {
                   const CellRows& rows) const override {
     sql << "unnest(";
     for (std::size_t i = 0; i < columns.size(); ++i) {
-      sql << (i == 0 ? "" : ", ") << sql.parameter(CellColumn{columns[i].type, &rows, i}) << array_type(columns[i].type);
+      sql << (i == 0 ? "" : ", ") << sql.parameter(CellColumn{columns[i].type, &rows, i})
+          << array_type(columns[i].type);
     }
     sql << ") AS " << alias << " (" << sql::column_list(sql::names_of(columns)) << ")";
   }

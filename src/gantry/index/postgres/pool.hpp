@@ -10,8 +10,8 @@
 
 namespace gantry::index::postgres {
 
-/// Connections that threads take in turns, made when they are needed. One that broke is replaced by the next that is made;
-/// nothing is remembered of a database that was away, so it is back when it is back.
+/// Connections that threads take in turns, made when they are needed. One that broke is replaced by the next that is
+/// made; nothing is remembered of a database that was away, so it is back when it is back.
 class Pool {
  public:
   explicit Pool(PostgresSettings settings) : settings_(std::move(settings)) {}

@@ -52,8 +52,8 @@ Result<void> PostgresIndex::read(const RequestContext& ctx, Tenants tenants, con
   Pool& pool = impl_->pool;
   for (int attempt = 1;; ++attempt) {
     GANTRY_LET(const Pool::Lease lease, pool.acquire(ctx.deadline, false));
-    PostgresSession session(pool, *lease, PostgresSession::Mode::kRead, tenants == Tenants::kAll ? "*" : ctx.tenant.str(),
-                            ctx.deadline);
+    PostgresSession session(pool, *lease, PostgresSession::Mode::kRead,
+                            tenants == Tenants::kAll ? "*" : ctx.tenant.str(), ctx.deadline);
     auto done = work(session);
     const bool broke = !done && done.error().kind() == ErrorKind::kUnavailable && !lease->is_usable();
     session.end();
@@ -68,8 +68,8 @@ Result<void> PostgresIndex::write(const RequestContext& ctx, Tenants tenants, co
   for (int attempt = 1;; ++attempt) {
     doubt = {};
     GANTRY_LET(const Pool::Lease lease, pool.acquire(ctx.deadline, true));
-    PostgresSession session(pool, *lease, PostgresSession::Mode::kWrite, tenants == Tenants::kAll ? "*" : ctx.tenant.str(),
-                            ctx.deadline);
+    PostgresSession session(pool, *lease, PostgresSession::Mode::kWrite,
+                            tenants == Tenants::kAll ? "*" : ctx.tenant.str(), ctx.deadline);
     auto done = work(session);
     const auto failure = lease->failure();
     if (!done) {

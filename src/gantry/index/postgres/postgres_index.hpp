@@ -9,13 +9,13 @@
 
 namespace gantry::index {
 
-/// The index in PostgreSQL 13 or later, shared by any number of nodes. Row-level security shows a session the rows of one
-/// tenant alone, so that a statement that forgot to name it would find nothing (superusers pass by it: let the user be
-/// none). Needs session pooling where a proxy stands between.
+/// The index in PostgreSQL 13 or later, shared by any number of nodes. Row-level security shows a session the rows of
+/// one tenant alone, so that a statement that forgot to name it would find nothing (superusers pass by it: let the user
+/// be none). Needs session pooling where a proxy stands between.
 class PostgresIndex final : public sql::SqlIndex {
  public:
-  /// Connects and looks at the schema, or brings it up to date (`settings.migrate`). kUnsupported: made by a newer major,
-  /// or older than needed and not to be migrated; kUnavailable: no answer now; kInvalid: the URL is none.
+  /// Connects and looks at the schema, or brings it up to date (`settings.migrate`). kUnsupported: made by a newer
+  /// major, or older than needed and not to be migrated; kUnavailable: no answer now; kInvalid: the URL is none.
   static Result<std::unique_ptr<PostgresIndex>> open(PostgresSettings settings);
   ~PostgresIndex() override;
 

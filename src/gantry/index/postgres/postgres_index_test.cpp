@@ -70,18 +70,25 @@ TEST_F(Postgres, ASessionThatDoesNotNameItsTenantSeesNoRow) {
   const auto index = open();
   ASSERT_TRUE(index->ensure_tenant(ctx));
   commit(*index, instance("1", "1.1", "1.1.1"));
-  for (const char* table : {"dicom_tenant", "dicom_study_meta", "dicom_state_meta", "dicom_image_meta", "dicom_change"}) {
+  for (const char* table :
+       {"dicom_tenant", "dicom_study_meta", "dicom_state_meta", "dicom_image_meta", "dicom_change"}) {
     const std::string count = std::string("SELECT COUNT(*) FROM ") + table;
     EXPECT_EQ(database.run(count, true), "0") << table;
     const auto as = [&](const std::string& tenant) {
-      return database.run("SELECT COUNT(*) FROM (SELECT set_config('gantry.tenant', '" + tenant + "', false)) s CROSS JOIN "
-                          "LATERAL (SELECT 1 FROM " + table + " WHERE s.set_config IS NOT NULL) x", true);
+      return database.run("SELECT COUNT(*) FROM (SELECT set_config('gantry.tenant', '" + tenant +
+                              "', false)) s CROSS JOIN "
+                              "LATERAL (SELECT 1 FROM " +
+                              table + " WHERE s.set_config IS NOT NULL) x",
+                          true);
     };
     EXPECT_EQ(as("clinic-a"), "1") << table;
     EXPECT_EQ(as("clinic-b"), "0") << table;
   }
-  EXPECT_EQ(database.run("SELECT COUNT(*) FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid WHERE c.relkind = 'r' AND "
-                         "a.attname = 'tenant_id' AND NOT (c.relrowsecurity AND c.relforcerowsecurity)", true), "0")
+  EXPECT_EQ(database.run(
+                "SELECT COUNT(*) FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid WHERE c.relkind = 'r' AND "
+                "a.attname = 'tenant_id' AND NOT (c.relrowsecurity AND c.relforcerowsecurity)",
+                true),
+            "0")
       << "every table with tenants has the lock";
 }
 
@@ -110,7 +117,8 @@ TEST_F(Postgres, TermsThatNoIndexEntryCouldHoldAreFound) {
   ASSERT_TRUE(index->ensure_tenant(ctx));
   std::string long_id;
   std::mt19937 random(3);
-  while (long_id.size() < 8000) long_id += static_cast<char>('!' + random() % 90);  // nothing that could be compressed away
+  while (long_id.size() < 8000)
+    long_id += static_cast<char>('!' + random() % 90);  // nothing that could be compressed away
   const std::string nuls(5000, '\0');
   int n = 0;
   for (const std::string& id : {long_id + "a", long_id + "b", nuls, std::string(3000, '\xFF')}) {
@@ -132,8 +140,10 @@ TEST_F(Postgres, ConnectionsThatTheServerEndedAreReplacedUnseen) {
   const auto index = open();
   ASSERT_TRUE(index->ensure_tenant(ctx));
   for (int i = 0; i < 5; ++i) {
-    database.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'gantry-%' AND "
-                 "datname = current_database()", true);
+    database.run(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'gantry-%' AND "
+        "datname = current_database()",
+        true);
     EXPECT_EQ(commit(*index, instance("1", "1.1", std::to_string(i))).outcome, Outcome::kStored);
     EXPECT_TRUE(index->totals(ctx));
   }
@@ -153,7 +163,8 @@ TEST_F(Postgres, CommitsSurviveConnectionsThatEndInTheMiddleOfThem) {
   for (int t = 0; t < kThreads; ++t) {
     threads.emplace_back([&, t] {
       for (int i = 0; i < kEach; ++i) {
-        const std::vector batch{instance("1", "1." + std::to_string(t % 3), std::to_string(t) + "." + std::to_string(i))};
+        const std::vector batch{
+            instance("1", "1." + std::to_string(t % 3), std::to_string(t) + "." + std::to_string(i))};
         for (;;) {
           const auto outcomes = index->commit(ctx, batch, ConflictPolicy::kReject);
           if (outcomes) {
@@ -169,12 +180,15 @@ TEST_F(Postgres, CommitsSurviveConnectionsThatEndInTheMiddleOfThem) {
     });
   }
   while (running > 0) {
-    database.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'gantry-%' AND "
-                 "datname = current_database() AND state <> 'idle' ORDER BY random() LIMIT 1", true);
+    database.run(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'gantry-%' AND "
+        "datname = current_database() AND state <> 'idle' ORDER BY random() LIMIT 1",
+        true);
   }
   for (auto& thread : threads) thread.join();
   EXPECT_EQ(index->totals(ctx)->instances, static_cast<std::uint64_t>(kThreads * kEach));
-  EXPECT_EQ(index->changes(ctx, 0, 10'000)->size(), static_cast<std::size_t>(kThreads * kEach)) << "each was stored once";
+  EXPECT_EQ(index->changes(ctx, 0, 10'000)->size(), static_cast<std::size_t>(kThreads * kEach))
+      << "each was stored once";
   expect_counts_right(*index);
 }
 
@@ -205,10 +219,14 @@ TEST_F(Postgres, ACommitWhoseAnswerWasLostIsFoundAndNotDoneTwice) {
 void end_sessions_at_commit(const TestDatabase& database, int times) {
   database.run("CREATE SEQUENCE ended", true);
   database.run("CREATE FUNCTION end_session() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF nextval('ended') <= " +
-               std::to_string(times) + " THEN PERFORM pg_terminate_backend(pg_backend_pid()); PERFORM pg_sleep(60); END IF; "
-               "RETURN NULL; END $$", true);
-  database.run("CREATE CONSTRAINT TRIGGER end_session AFTER INSERT ON dicom_image_meta DEFERRABLE INITIALLY DEFERRED FOR EACH "
-               "ROW EXECUTE FUNCTION end_session()", true);
+                   std::to_string(times) +
+                   " THEN PERFORM pg_terminate_backend(pg_backend_pid()); PERFORM pg_sleep(60); END IF; "
+                   "RETURN NULL; END $$",
+               true);
+  database.run(
+      "CREATE CONSTRAINT TRIGGER end_session AFTER INSERT ON dicom_image_meta DEFERRABLE INITIALLY DEFERRED FOR EACH "
+      "ROW EXECUTE FUNCTION end_session()",
+      true);
 }
 
 TEST_F(Postgres, ACommitThatEndedUnheardAndWasNotMadeIsMadeOnce) {
@@ -441,7 +459,8 @@ TEST_F(Postgres, ANewerMajorIsRefusedAndANewerMinorIsServed) {
 TEST_F(Postgres, AMigrationThatWasCutOffIsFinishedByTheNext) {
   database.run("CREATE TABLE dicom_change (nothing text)", true);  // somebody else's, of the same name
   EXPECT_FALSE(PostgresIndex::open(settings()));
-  EXPECT_EQ(database.run("SELECT COUNT(*) FROM pg_class WHERE relname = 'dicom_study_meta'", true), "0") << "all or nothing";
+  EXPECT_EQ(database.run("SELECT COUNT(*) FROM pg_class WHERE relname = 'dicom_study_meta'", true), "0")
+      << "all or nothing";
   database.run("DROP TABLE dicom_change", true);
   const auto index = open();
   EXPECT_TRUE(index->ensure_tenant(ctx));

@@ -17,9 +17,11 @@ struct Version {
 Result<std::optional<Version>> version_of(Connection& connection, Deadline deadline) {
   GANTRY_LET(const sql::Rows there, connection.run_once("SELECT to_regclass('gantry_schema') IS NOT NULL", deadline));
   if (there->integer(0, 0) == 0) return std::optional<Version>();
-  GANTRY_LET(const sql::Rows rows,
-             connection.run_once("SELECT COALESCE(MAX(migration), 0), COALESCE(MAX(major), 0), COALESCE(MAX(minor), 0) FROM "
-                                 "gantry_schema", deadline));
+  GANTRY_LET(
+      const sql::Rows rows,
+      connection.run_once("SELECT COALESCE(MAX(migration), 0), COALESCE(MAX(major), 0), COALESCE(MAX(minor), 0) FROM "
+                          "gantry_schema",
+                          deadline));
   return std::optional(Version{rows->integer(0, 0), rows->integer(0, 1), rows->integer(0, 2)});
 }
 

@@ -21,7 +21,11 @@ constexpr std::chrono::milliseconds kGrace{250};
 }  // namespace
 
 PostgresSession::PostgresSession(Pool& pool, Connection& connection, Mode mode, std::string tenant, Deadline deadline)
-    : pool_(pool), connection_(connection), mode_(mode), tenant_(std::move(tenant)), request_(deadline),
+    : pool_(pool),
+      connection_(connection),
+      mode_(mode),
+      tenant_(std::move(tenant)),
+      request_(deadline),
       left_(pool.settings().statement_time) {}
 
 const sql::NetworkDialect& PostgresSession::dialect() const { return postgres::dialect(); }
@@ -91,12 +95,14 @@ Result<void> PostgresSession::run_and_commit(std::span<const Text> statements) {
 }
 
 Result<bool> PostgresSession::run_unless_refused(const Text& statement, std::string& why) {
-  const std::vector<Text> tried{Text(dialect(), "SAVEPOINT gantry"), statement, Text(dialect(), "RELEASE SAVEPOINT gantry")};
+  const std::vector<Text> tried{Text(dialect(), "SAVEPOINT gantry"), statement,
+                                Text(dialect(), "RELEASE SAVEPOINT gantry")};
   auto done = exchange(tried, 0, false);
   if (done) return true;
   if (!refused()) return done.error();
   why = done.error().detail();
-  const std::vector<Text> back{Text(dialect(), "ROLLBACK TO SAVEPOINT gantry"), Text(dialect(), "RELEASE SAVEPOINT gantry")};
+  const std::vector<Text> back{Text(dialect(), "ROLLBACK TO SAVEPOINT gantry"),
+                               Text(dialect(), "RELEASE SAVEPOINT gantry")};
   GANTRY_LET(const auto sets, exchange(back, 0, false));
   (void)sets;
   return false;

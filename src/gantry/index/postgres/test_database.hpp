@@ -34,11 +34,13 @@ class TestDatabase {
   }
   /// Runs a statement on the server; in this database when `here`. The first field of its first row.
   std::string run(const std::string& text, bool here = false) const {
-    if (server_url() == nullptr) throw std::runtime_error("POSTGRES_URL names no server: scripts/services start postgres");
+    if (server_url() == nullptr)
+      throw std::runtime_error("POSTGRES_URL names no server: scripts/services start postgres");
     const Handle<PGconn, &PQfinish> connection(PQconnectdb(here ? url().c_str() : server_url()));
     const Handle<PGresult, &PQclear> result(PQexec(connection.get(), text.c_str()));
     const auto status = PQresultStatus(result.get());
-    if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) throw std::runtime_error(PQerrorMessage(connection.get()));
+    if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK)
+      throw std::runtime_error(PQerrorMessage(connection.get()));
     return PQntuples(result.get()) > 0 ? PQgetvalue(result.get(), 0, 0) : "";
   }
 

@@ -67,7 +67,8 @@ std::string decoded(std::string_view stored) {
     if (stored.starts_with(kNul)) {
       text += '\0';
       stored.remove_prefix(kNul.size());
-    } else if (stored.starts_with(kByte) && stored.size() >= 5 && digit_of(stored[3]) >= 0 && digit_of(stored[4]) >= 0) {
+    } else if (stored.starts_with(kByte) && stored.size() >= 5 && digit_of(stored[3]) >= 0 &&
+               digit_of(stored[4]) >= 0) {
       text += static_cast<char>(digit_of(stored[3]) << 4 | digit_of(stored[4]));
       stored.remove_prefix(5);
     } else {

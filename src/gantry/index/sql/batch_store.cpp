@@ -8,8 +8,8 @@
 namespace gantry::index::sql {
 namespace {
 
-constexpr std::array<Column, 3> kSeriesKeyColumns{{
-    {"tenant_id", ColumnType::kUid}, {"study_uid", ColumnType::kUid}, {"series_uid", ColumnType::kUid}}};
+constexpr std::array<Column, 3> kSeriesKeyColumns{
+    {{"tenant_id", ColumnType::kUid}, {"study_uid", ColumnType::kUid}, {"series_uid", ColumnType::kUid}}};
 constexpr std::span<const Column> kStudyKeyColumns = std::span(kSeriesKeyColumns).first(2);
 
 std::vector<std::string> list_of(const std::set<std::string>& values) { return {values.begin(), values.end()}; }
@@ -22,8 +22,8 @@ void add_tenant_lock(std::vector<Text>& statements, const NetworkDialect& dialec
   lock << "SELECT 1 FROM dicom_tenant WHERE tenant_id = ";
   lock.bind(tenant.view()) << dialect.for_update();
   Text& read = statements.emplace_back(dialect);
-  read << "SELECT state, change_no, bytes, instances, studies, series, quota_bytes, quota_instances, " << dialect.clock()
-       << " FROM dicom_tenant WHERE tenant_id = ";
+  read << "SELECT state, change_no, bytes, instances, studies, series, quota_bytes, quota_instances, "
+       << dialect.clock() << " FROM dicom_tenant WHERE tenant_id = ";
   read.bind(tenant.view());
 }
 
@@ -53,7 +53,8 @@ void BatchStore::add_loads(std::vector<Text>& statements, const Wanted& wanted, 
   const NetworkDialect& dialect = session_.dialect();
   if (!wanted.sops.empty()) {
     Text& sql = statements.emplace_back(dialect);
-    sql << "SELECT x.sop_uid, x.study_uid, x.series_uid, x.transfer_syntax, x.object_key, x.dataset_sha256, x.size FROM ";
+    sql << "SELECT x.sop_uid, x.study_uid, x.series_uid, x.transfer_syntax, x.object_key, x.dataset_sha256, x.size "
+           "FROM ";
     dialect.array_rows(sql, list_of(wanted.sops));
     sql << " k" << dialect.ordered_join() << "dicom_image_meta x WHERE x.tenant_id = ";
     sql.bind(tenant_.view()) << " AND x.sop_uid = k.value";
@@ -93,8 +94,8 @@ void BatchStore::read_loads(std::span<const Rows> sets, const Wanted& wanted, Lo
   };
   if (!wanted.sops.empty()) {
     each([&](const RowRef& row) {
-      loaded.presents.emplace(row.text(0), Present{StudyUid(row.text(1)), SeriesUid(row.text(2)), row.text(3), row.text(4),
-                                                   sha256_of(row.view(5)), row.count(6)});
+      loaded.presents.emplace(row.text(0), Present{StudyUid(row.text(1)), SeriesUid(row.text(2)), row.text(3),
+                                                   row.text(4), sha256_of(row.view(5)), row.count(6)});
     });
   }
   if (!wanted.object_keys.empty()) each([&](const RowRef& row) { loaded.used_keys.insert(row.text(0)); });
@@ -115,7 +116,8 @@ void BatchStore::add_drops(std::vector<Text>& statements, std::span<const Column
                            Timestamp objects_due) const {
   const NetworkDialect& dialect = session_.dialect();
   Text& sql = statements.emplace_back(dialect);
-  sql << "INSERT INTO dicom_delete_queue (object_key, tenant_id, due_time, attempts) SELECT x.object_key, x.tenant_id, ";
+  sql << "INSERT INTO dicom_delete_queue (object_key, tenant_id, due_time, attempts) SELECT x.object_key, "
+         "x.tenant_id, ";
   sql.bind(Value(objects_due)) << ", 0 FROM ";
   dialect.row_source(sql, "k", key, keys);
   sql << dialect.ordered_join() << "dicom_json_meta x WHERE x.object_key <> ''";
@@ -140,7 +142,8 @@ void BatchStore::add_writes(std::vector<Text>& statements, const Writes& writes,
   }
   if (!writes.series.empty()) dialect.upsert_rows(statements, kStateTable, kStateTable.columns, writes.series, {});
   if (!writes.studies.empty()) dialect.upsert_rows(statements, kStudyTable, kStudyTable.columns, writes.studies, {});
-  if (!writes.instances.empty()) dialect.upsert_rows(statements, kImageTable, kImageTable.columns, writes.instances, kKept);
+  if (!writes.instances.empty())
+    dialect.upsert_rows(statements, kImageTable, kImageTable.columns, writes.instances, kKept);
   if (!writes.queue.empty()) dialect.insert_missing_rows(statements, kDeleteQueueTable, writes.queue);
   if (!writes.changes.empty()) dialect.insert_missing_rows(statements, kChangeTable, writes.changes);
   if (!writes.tenant) return;
@@ -199,7 +202,8 @@ Result<std::vector<CommitStore::Gone>> BatchStore::take_instances(const Scope& s
   statements[0] << "SELECT series_uid, COUNT(*), " << dialect.integer("SUM(size)") << " FROM dicom_image_meta";
   write_scope(statements[0]);
   statements[0] << " GROUP BY series_uid ORDER BY series_uid";
-  statements[1] << "INSERT INTO dicom_delete_queue (object_key, tenant_id, due_time, attempts) SELECT object_key, tenant_id, ";
+  statements[1]
+      << "INSERT INTO dicom_delete_queue (object_key, tenant_id, due_time, attempts) SELECT object_key, tenant_id, ";
   statements[1].bind(Value(due)) << ", 0 FROM dicom_image_meta";
   write_scope(statements[1]);
   statements[1] << dialect.upsert_tail(kDeleteQueueTable, {});

@@ -30,16 +30,19 @@ class BatchStore final : public CommitStore {
   [[nodiscard]] Text text() const { return Text(session_.dialect()); }
   void add_loads(std::vector<Text>& statements, const Wanted& wanted, CellRows& series_keys) const;
   void read_loads(std::span<const Rows> sets, const Wanted& wanted, Loaded& loaded) const;
-  void add_writes(std::vector<Text>& statements, const Writes& writes, CellRows& keys_of_series, CellRows& keys_of_studies) const;
-  void add_drops(std::vector<Text>& statements, std::span<const Column> key, const CellRows& keys, Timestamp objects_due) const;
+  void add_writes(std::vector<Text>& statements, const Writes& writes, CellRows& keys_of_series,
+                  CellRows& keys_of_studies) const;
+  void add_drops(std::vector<Text>& statements, std::span<const Column> key, const CellRows& keys,
+                 Timestamp objects_due) const;
 
   Session& session_;
   const TenantId& tenant_;
   bool one_by_one_;
 };
 
-/// Locks the tenant's row until the transaction ends, then reads it: state, change_no, bytes, instances, studies, series,
-/// quota_bytes, quota_instances, the clock. Two statements; the second gives no row when there is no such tenant.
+/// Locks the tenant's row until the transaction ends, then reads it: state, change_no, bytes, instances, studies,
+/// series, quota_bytes, quota_instances, the clock. Two statements; the second gives no row when there is no such
+/// tenant.
 void add_tenant_lock(std::vector<Text>& statements, const NetworkDialect& dialect, const TenantId& tenant);
 
 }  // namespace gantry::index::sql

@@ -65,7 +65,8 @@ std::set<TermRow> terms_of(const Dialect& dialect, const SeriesState& series) {
   std::set<TermRow> terms;
   const auto add = [&](Term kind, std::string_view term) {
     if (term.empty()) return;
-    terms.insert({static_cast<int>(kind), term_key(dialect, term), {}, {}, series.state.study_uid, series.state.series_uid});
+    terms.insert(
+        {static_cast<int>(kind), term_key(dialect, term), {}, {}, series.state.study_uid, series.state.series_uid});
   };
   add(Term::kSeriesDescription, search_text(series.state.series_description));
   add(Term::kBodyPart, series.state.body_part_examined);
@@ -84,7 +85,8 @@ CellRow instance_cells(const TenantId& tenant, const InstanceRecord& record, std
         << a.content_date << a.content_time << number_key(a.instance_number) << number_key(a.number_of_frames)
         << number_key(a.rows) << number_key(a.columns) << number_key(a.bits_allocated) << date_key(a.content_date)
         << time_key(a.content_time) << version << now << record.object_key.view() << record.size
-        << bytes_of(record.file_sha256) << bytes_of(record.dataset_sha256) << record.frame_index << record.attributes_zstd;
+        << bytes_of(record.file_sha256) << bytes_of(record.dataset_sha256) << record.frame_index
+        << record.attributes_zstd;
   return cells.take();
 }
 
@@ -94,20 +96,22 @@ CellRow series_cells(const SeriesState& series) {
   Cells cells(kStateTable.columns.size());
   for (const auto& [name, member] : state_columns()) cells << state.*member;
   cells << state.series_related_instances << state.created_time << state.updated_time << state.version
-        << a.performed_procedure_step_start_date << a.performed_procedure_step_start_time << a.scheduled_procedure_step_ids
-        << a.requested_procedure_ids << search_text(state.series_description) << search_text(state.protocol_name)
-        << number_key(state.series_number) << date_key(state.series_date) << time_key(state.series_time)
-        << date_key(a.performed_procedure_step_start_date) << time_key(a.performed_procedure_step_start_time)
-        << series.instances << series.first_sop << 1;  // every change makes its JSON due
+        << a.performed_procedure_step_start_date << a.performed_procedure_step_start_time
+        << a.scheduled_procedure_step_ids << a.requested_procedure_ids << search_text(state.series_description)
+        << search_text(state.protocol_name) << number_key(state.series_number) << date_key(state.series_date)
+        << time_key(state.series_time) << date_key(a.performed_procedure_step_start_date)
+        << time_key(a.performed_procedure_step_start_time) << series.instances << series.first_sop
+        << 1;  // every change makes its JSON due
   return cells.take();
 }
 
 CellRow study_cells(const TenantId& tenant, const std::string& uid, const StudyState& study, Timestamp now) {
   const dicom::QidoAttributes& a = study.attributes;
   Cells cells(kStudyTable.columns.size());
-  cells << tenant.view() << uid << uid_hash(uid) << a.patient_id << a.patient_name << a.patient_sex << a.patient_birth_date
-        << a.patient_birth_time << a.patient_age << a.patient_size << a.patient_weight << a.study_date << a.study_time
-        << a.accession_number << a.study_id << a.study_description << a.referring_physician_name << a.timezone_offset
+  cells << tenant.view() << uid << uid_hash(uid) << a.patient_id << a.patient_name << a.patient_sex
+        << a.patient_birth_date << a.patient_birth_time << a.patient_age << a.patient_size << a.patient_weight
+        << a.study_date << a.study_time << a.accession_number << a.study_id << a.study_description
+        << a.referring_physician_name << a.timezone_offset
         << join_values(std::vector<std::string>(study.modalities.begin(), study.modalities.end())) << study.series
         << study.instances << search_name(a.patient_name) << search_name(a.referring_physician_name)
         << search_text(a.study_description) << date_key(a.study_date) << time_key(a.study_time)
@@ -147,16 +151,18 @@ std::string state_row_columns(std::string_view prefix) {
 }
 
 const std::string& series_columns() {
-  static const std::string columns = state_row_columns("x.") +
-                                     ", x.performed_procedure_step_start_date, x.performed_procedure_step_start_time, "
-                                     "x.scheduled_procedure_step_ids, x.requested_procedure_ids, x.instances, x.first_sop_uid";
+  static const std::string columns =
+      state_row_columns("x.") +
+      ", x.performed_procedure_step_start_date, x.performed_procedure_step_start_time, "
+      "x.scheduled_procedure_step_ids, x.requested_procedure_ids, x.instances, x.first_sop_uid";
   return columns;
 }
 
 const std::string& study_columns() {
   static const std::string columns = [] {
-    std::string text = "x.study_uid, x.modalities_in_study, x.study_related_series, x.study_related_instances, x.version, "
-                       "x.first_series_uid, x.first_sop_uid, x.created_time";
+    std::string text =
+        "x.study_uid, x.modalities_in_study, x.study_related_series, x.study_related_instances, x.version, "
+        "x.first_series_uid, x.first_sop_uid, x.created_time";
     for (const auto& column : select_columns(Level::kStudy)) {
       if (column.member != nullptr) text.append(", x.").append(column.name);
     }

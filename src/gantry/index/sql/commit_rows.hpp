@@ -70,7 +70,8 @@ struct Present {
 [[nodiscard]] CellRow instance_cells(const TenantId& tenant, const InstanceRecord& record, std::uint64_t version,
                                      Timestamp now);
 [[nodiscard]] CellRow series_cells(const SeriesState& series);
-[[nodiscard]] CellRow study_cells(const TenantId& tenant, const std::string& uid, const StudyState& study, Timestamp now);
+[[nodiscard]] CellRow study_cells(const TenantId& tenant, const std::string& uid, const StudyState& study,
+                                  Timestamp now);
 [[nodiscard]] CellRow term_cells(const TenantId& tenant, const TermRow& term);
 [[nodiscard]] CellRow change_cells(const TenantId& tenant, const Change& change);
 [[nodiscard]] CellRow queue_cells(const TenantId& tenant, const std::string& object_key, Timestamp due);

@@ -145,8 +145,9 @@ Result<Committed> CommitRun::commit_one(const InstanceRecord& record, ConflictPo
              record.series.view(), record.sop.view());
   settled_.insert(record.sop.str());
   loaded_.used_keys.insert(record.object_key.str());
-  loaded_.presents.insert_or_assign(record.sop.str(), Present{record.study, record.series, record.transfer_syntax,
-                                                              record.object_key.str(), record.dataset_sha256, record.size});
+  loaded_.presents.insert_or_assign(
+      record.sop.str(), Present{record.study, record.series, record.transfer_syntax, record.object_key.str(),
+                                record.dataset_sha256, record.size});
   return Committed{present ? Outcome::kReplaced : Outcome::kStored, version, {}};
 }
 
@@ -201,10 +202,11 @@ void CommitRun::queue_object(const std::string& key, Timestamp due) {
   loaded_.used_keys.insert(key);
 }
 
-void CommitRun::add_change(std::uint64_t version, Change::Action action, std::string_view study, std::string_view series,
-                           std::string_view sop) {
-  writes_.changes.push_back(change_cells(
-      tenant_, Change{version, action, StudyUid(std::string(study)), SeriesUid(std::string(series)), SopUid(std::string(sop)), now_}));
+void CommitRun::add_change(std::uint64_t version, Change::Action action, std::string_view study,
+                           std::string_view series, std::string_view sop) {
+  writes_.changes.push_back(
+      change_cells(tenant_, Change{version, action, StudyUid(std::string(study)), SeriesUid(std::string(series)),
+                                   SopUid(std::string(sop)), now_}));
 }
 
 Result<bool> CommitRun::save_states(std::span<const StateRow> states) {
@@ -222,7 +224,7 @@ Result<bool> CommitRun::save_states(std::span<const StateRow> states) {
 
 Result<void> CommitRun::save_state(const StateRow& state) {
   GANTRY_LET(SeriesState* const series, this->series(state.study_uid, state.series_uid));
-  const Timestamp created = series->existed ? series->state.created_time
+  const Timestamp created = series->existed                     ? series->state.created_time
                             : state.created_time == Timestamp{} ? now_
                                                                 : state.created_time;
   series->state = state;

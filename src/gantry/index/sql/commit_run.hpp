@@ -19,7 +19,8 @@ class CommitRun {
 
   /// InstanceIndex::commit(). When nothing changed nothing was written or ended.
   Result<std::vector<Committed>> commit(std::span<const InstanceRecord> batch, ConflictPolicy policy);
-  /// Removes instances by their rows (a study, a series or one of either), queues their objects, and gives their number.
+  /// Removes instances by their rows (a study, a series or one of either), queues their objects, and gives their
+  /// number.
   Result<std::uint64_t> remove(const StudyUid& study, const std::optional<SeriesUid>& series,
                                const std::optional<SopUid>& sop, std::chrono::seconds object_grace);
   /// InstanceIndex::save_state_list(); false when there is no such tenant.

@@ -21,7 +21,9 @@ class CommitStore {
   struct Wanted {
     std::set<std::string> sops, object_keys, studies;
     std::set<SeriesKey> series;
-    [[nodiscard]] bool empty() const { return sops.empty() && object_keys.empty() && studies.empty() && series.empty(); }
+    [[nodiscard]] bool empty() const {
+      return sops.empty() && object_keys.empty() && studies.empty() && series.empty();
+    }
   };
   struct Loaded {
     std::map<std::string, Present> presents;  ///< by SOP UID
@@ -29,8 +31,8 @@ class CommitStore {
     std::map<std::string, StudyState> studies;
     std::map<SeriesKey, SeriesState> series;
   };
-  /// Reads the tenant's row, and keeps other writers of the tenant away from here to the end; then loads. nullopt: there
-  /// is no such tenant, and nothing was loaded.
+  /// Reads the tenant's row, and keeps other writers of the tenant away from here to the end; then loads. nullopt:
+  /// there is no such tenant, and nothing was loaded.
   virtual Result<std::optional<TenantRow>> begin(const Wanted& wanted, Loaded& loaded) = 0;
   /// Adds what is there to `loaded`; what is absent is not there.
   virtual Result<void> load(const Wanted& wanted, Loaded& loaded) = 0;
@@ -38,14 +40,14 @@ class CommitStore {
   /// What a run wants written, in this order. No two rows of a kind have one key.
   struct Writes {
     CellRows terms_out, terms_in;
-    std::vector<SeriesKey> dropped_series;      ///< with their JSON rows, whose objects are queued
-    std::vector<std::string> dropped_studies;   ///< with all their series rows
+    std::vector<SeriesKey> dropped_series;     ///< with their JSON rows, whose objects are queued
+    std::vector<std::string> dropped_studies;  ///< with all their series rows
     CellRows series, studies, instances, queue, changes;
-    std::optional<TenantRow> tenant;            ///< its counters
-    Timestamp objects_due;                      ///< when queued JSON objects are due
+    std::optional<TenantRow> tenant;  ///< its counters
+    Timestamp objects_due;            ///< when queued JSON objects are due
     [[nodiscard]] bool empty() const {
-      return terms_out.empty() && terms_in.empty() && dropped_series.empty() && dropped_studies.empty() && series.empty() &&
-             studies.empty() && instances.empty() && queue.empty() && changes.empty() && !tenant;
+      return terms_out.empty() && terms_in.empty() && dropped_series.empty() && dropped_studies.empty() &&
+             series.empty() && studies.empty() && instances.empty() && queue.empty() && changes.empty() && !tenant;
     }
   };
   virtual Result<void> write(const Writes& writes) = 0;

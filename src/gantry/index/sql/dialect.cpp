@@ -85,9 +85,7 @@ const Dialect& sqlite_dialect() noexcept {
   return dialect;
 }
 
-std::string Dialect::key_clause(const Table& table) const {
-  return "PRIMARY KEY (" + std::string(table.key) + ")";
-}
+std::string Dialect::key_clause(const Table& table) const { return "PRIMARY KEY (" + std::string(table.key) + ")"; }
 
 std::string Dialect::create_index(const Table& table, const Index& index) const {
   std::string text = index.unique ? "CREATE UNIQUE INDEX IF NOT EXISTS " : "CREATE INDEX IF NOT EXISTS ";
@@ -141,7 +139,8 @@ std::vector<std::string_view> names_of(std::span<const Column> columns) {
 }
 
 std::string insert_into(const Dialect& dialect, const Table& table) {
-  std::string text = "INSERT INTO " + std::string(table.name) + " (" + column_list(names_of(table.columns)) + ") VALUES (";
+  std::string text =
+      "INSERT INTO " + std::string(table.name) + " (" + column_list(names_of(table.columns)) + ") VALUES (";
   for (std::size_t n = 1; n <= table.columns.size(); ++n) {
     if (n > 1) text += ", ";
     text += dialect.placeholder(n);
@@ -169,7 +168,8 @@ std::vector<Migration> migrations(const Dialect& dialect) {
         }
       }
       for (const Index& index : table->indexes) {
-        if (std::max(index.since, table->since) == number) migration.statements.push_back(dialect.create_index(*table, index));
+        if (std::max(index.since, table->since) == number)
+          migration.statements.push_back(dialect.create_index(*table, index));
       }
     }
     all.push_back(std::move(migration));
@@ -198,14 +198,21 @@ namespace {
 /// The character that `text` ends with and its bytes; nothing when that is no UTF-8.
 std::optional<std::pair<char32_t, std::size_t>> last_character(std::string_view text) {
   std::size_t length = 1;
-  while (length < 4 && length < text.size() && (static_cast<unsigned char>(text[text.size() - length]) & 0xC0) == 0x80) {
+  while (length < 4 && length < text.size() &&
+         (static_cast<unsigned char>(text[text.size() - length]) & 0xC0) == 0x80) {
     ++length;
   }
   const auto lead = static_cast<unsigned char>(text[text.size() - length]);
-  const std::size_t wanted = lead < 0x80 ? 1 : lead < 0xC2 ? 0 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : lead < 0xF5 ? 4 : 0;
+  const std::size_t wanted = lead < 0x80   ? 1
+                             : lead < 0xC2 ? 0
+                             : lead < 0xE0 ? 2
+                             : lead < 0xF0 ? 3
+                             : lead < 0xF5 ? 4
+                                           : 0;
   if (wanted != length) return std::nullopt;
   char32_t c = length == 1 ? lead : lead & (0x7FU >> length);
-  for (std::size_t i = 1; i < length; ++i) c = c << 6 | (static_cast<unsigned char>(text[text.size() - length + i]) & 0x3F);
+  for (std::size_t i = 1; i < length; ++i)
+    c = c << 6 | (static_cast<unsigned char>(text[text.size() - length + i]) & 0x3F);
   return std::pair(c, length);
 }
 

@@ -33,7 +33,8 @@ class Dialect {
   /// Rewrites "CREATE [UNIQUE] INDEX IF NOT EXISTS" where a database says it in another way.
   [[nodiscard]] virtual std::string create_index(const Table& table, const Index& index) const;
   /// What makes an INSERT replace `columns` of the row that has the same key; no columns: that row stays as it is.
-  [[nodiscard]] virtual std::string upsert_tail(const Table& table, std::span<const std::string_view> columns) const = 0;
+  [[nodiscard]] virtual std::string upsert_tail(const Table& table,
+                                                std::span<const std::string_view> columns) const = 0;
 
   // Conditions over text, written into a statement. `text` is SQL.
 

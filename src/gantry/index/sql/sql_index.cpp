@@ -21,7 +21,8 @@ Error no_tenant() { return Error::not_found("there is no tenant of this name"); 
 
 template <class Row>
 Result<void> belongs(const RequestContext& ctx, const Row& row) {
-  if (!row.tenant_id.empty() && row.tenant_id != ctx.tenant.str()) return Error::invalid("the row names another tenant");
+  if (!row.tenant_id.empty() && row.tenant_id != ctx.tenant.str())
+    return Error::invalid("the row names another tenant");
   if (!is_valid_uid(row.study_uid) || !is_valid_uid(row.series_uid)) {
     return Error::invalid("a UID of the row is not 1 to 64 digits and dots");
   }
@@ -93,8 +94,8 @@ Result<std::vector<Committed>> SqlIndex::commit(const RequestContext& ctx, std::
   }
 }
 
-// An attempt's object key is in the tables when, and only when, its transaction was committed; also when somebody deleted
-// or replaced the instance since.
+// An attempt's object key is in the tables when, and only when, its transaction was committed; also when somebody
+// deleted or replaced the instance since.
 Result<bool> SqlIndex::was_committed(const RequestContext& ctx, std::span<const InstanceRecord> batch,
                                      std::span<const Committed> planned) {
   std::vector<ObjectKey> keys;

@@ -7,7 +7,8 @@
 
 namespace gantry::index::sql {
 
-/// InstanceIndex over an SQL database behind a network, in its dialect. A provider lends sessions; all statements are here.
+/// InstanceIndex over an SQL database behind a network, in its dialect. A provider lends sessions; all statements are
+/// here.
 class SqlIndex : public InstanceIndex {
  public:
   Result<std::vector<Committed>> commit(const RequestContext& ctx, std::span<const InstanceRecord> batch,
@@ -24,12 +25,14 @@ class SqlIndex : public InstanceIndex {
                                const std::optional<SopUid>& sop, std::chrono::seconds object_grace) override;
   Result<std::vector<ObjectKey>> due_deletions(const RequestContext& ctx, std::size_t limit) override;
   Result<void> deletion_done(const RequestContext& ctx, std::span<const ObjectKey> keys) override;
-  Result<void> deletion_failed(const RequestContext& ctx, const ObjectKey& key, std::chrono::seconds retry_after) override;
+  Result<void> deletion_failed(const RequestContext& ctx, const ObjectKey& key,
+                               std::chrono::seconds retry_after) override;
   Result<std::vector<bool>> are_held(const RequestContext& ctx, std::span<const ObjectKey> keys) override;
   /// Reads in pages, so a long visit holds no snapshot; rows that come or go meanwhile may or may not be visited.
   Result<void> visit_objects(const RequestContext& ctx, const std::function<bool(const HeldObject&)>& visit) override;
   Result<std::vector<std::string>> verify_counts(const RequestContext& ctx) override;
-  Result<std::vector<Change>> changes(const RequestContext& ctx, std::uint64_t after_version, std::size_t limit) override;
+  Result<std::vector<Change>> changes(const RequestContext& ctx, std::uint64_t after_version,
+                                      std::size_t limit) override;
   Result<void> ensure_tenant(const RequestContext& ctx) override;
   Result<void> set_quota(const RequestContext& ctx, std::uint64_t bytes, std::uint64_t instances) override;
   Result<void> set_tenant_state(const RequestContext& ctx, TenantState state) override;
@@ -37,7 +40,8 @@ class SqlIndex : public InstanceIndex {
   Result<void> save_state_list(const RequestContext& ctx, std::span<const StateRow> states) override;
   Result<void> save_json_list(const RequestContext& ctx, std::span<const JsonRow> jsons) override;
   Result<std::vector<StateRow>> get_state_metaes(const RequestContext& ctx, const StudyUid& study) override;
-  Result<std::vector<StateRow>> get_json_metaes(const RequestContext& ctx, Timestamp end_time, std::size_t limit) override;
+  Result<std::vector<StateRow>> get_json_metaes(const RequestContext& ctx, Timestamp end_time,
+                                                std::size_t limit) override;
   Result<std::optional<JsonRow>> get_json_meta(const RequestContext& ctx, const StudyUid& study,
                                                const SeriesUid& series) override;
   Result<void> check(const RequestContext& ctx) override;
@@ -60,7 +64,8 @@ class SqlIndex : public InstanceIndex {
   /// failed for reasons of its time (a broken connection, a deadlock) and certainly was not committed runs once more.
   virtual Result<void> write(const RequestContext& ctx, Tenants tenants, const Work& work, Doubt& doubt) = 0;
   Result<void> write(const RequestContext& ctx, Tenants tenants, const Work& work);
-  /// Ends the session on the server and waits until it is gone: from then on its transaction is committed or never will be.
+  /// Ends the session on the server and waits until it is gone: from then on its transaction is committed or never will
+  /// be.
   virtual Result<void> settle(const std::string& session) = 0;
 
  private:

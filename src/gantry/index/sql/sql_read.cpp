@@ -93,8 +93,8 @@ Result<std::vector<ObjectKey>> SqlIndex::due_deletions(const RequestContext& ctx
   return keys;
 }
 
-// One statement, and so one state for all keys: an object moves from a row to the queue in one transaction, and is never
-// seen in neither.
+// One statement, and so one state for all keys: an object moves from a row to the queue in one transaction, and is
+// never seen in neither.
 Result<std::vector<bool>> SqlIndex::are_held(const RequestContext& ctx, std::span<const ObjectKey> keys) {
   if (keys.empty()) return std::vector<bool>();
   std::vector<std::string> texts;
@@ -128,8 +128,9 @@ Result<void> SqlIndex::visit_objects(const RequestContext& ctx, const std::funct
     GANTRY_LET(const Rows rows, read_rows(ctx, Tenants::kAll, sql));
     for (std::size_t i = 0; i < rows->size(); ++i) {
       const RowRef row(*rows, i);
-      const HeldObject object{TenantId(row.text(0)), StudyUid(row.text(1)), SeriesUid(row.text(2)), SopUid(row.text(3)),
-                              ObjectKey(row.text(4)), row.count(5), sha256_of(row.view(6))};
+      const HeldObject object{TenantId(row.text(0)), StudyUid(row.text(1)),  SeriesUid(row.text(2)),
+                              SopUid(row.text(3)),   ObjectKey(row.text(4)), row.count(5),
+                              sha256_of(row.view(6))};
       if (!visit(object)) return {};
       after = object.object_key.str();
     }
@@ -144,24 +145,31 @@ Result<std::vector<std::string>> SqlIndex::verify_counts(const RequestContext& c
       "SELECT 'tenant ' || s.tenant_id || ', study ' || s.study_uid || ', series ' || s.series_uid || ', instances' AS "
       "place, s.instances AS says, (SELECT COUNT(*) FROM dicom_image_meta i WHERE i.tenant_id = s.tenant_id AND "
       "i.study_uid = s.study_uid AND i.series_uid = s.series_uid) AS has FROM dicom_state_meta s",
-      "SELECT 'tenant ' || s.tenant_id || ', study ' || s.study_uid || ', series' AS place, s.study_related_series AS says, "
+      "SELECT 'tenant ' || s.tenant_id || ', study ' || s.study_uid || ', series' AS place, s.study_related_series AS "
+      "says, "
       "(SELECT COUNT(*) FROM dicom_state_meta e WHERE e.tenant_id = s.tenant_id AND e.study_uid = s.study_uid AND "
       "e.instances > 0) AS has FROM dicom_study_meta s",
-      "SELECT 'tenant ' || s.tenant_id || ', study ' || s.study_uid || ', instances' AS place, s.study_related_instances AS "
-      "says, (SELECT COUNT(*) FROM dicom_image_meta i WHERE i.tenant_id = s.tenant_id AND i.study_uid = s.study_uid) AS has "
+      "SELECT 'tenant ' || s.tenant_id || ', study ' || s.study_uid || ', instances' AS place, "
+      "s.study_related_instances AS "
+      "says, (SELECT COUNT(*) FROM dicom_image_meta i WHERE i.tenant_id = s.tenant_id AND i.study_uid = s.study_uid) "
+      "AS has "
       "FROM dicom_study_meta s",
-      "SELECT 'tenant ' || t.tenant_id || ', studies' AS place, t.studies AS says, (SELECT COUNT(*) FROM dicom_study_meta s "
+      "SELECT 'tenant ' || t.tenant_id || ', studies' AS place, t.studies AS says, (SELECT COUNT(*) FROM "
+      "dicom_study_meta s "
       "WHERE s.tenant_id = t.tenant_id) AS has FROM dicom_tenant t",
-      "SELECT 'tenant ' || t.tenant_id || ', series' AS place, t.series AS says, (SELECT COUNT(*) FROM dicom_state_meta s "
+      "SELECT 'tenant ' || t.tenant_id || ', series' AS place, t.series AS says, (SELECT COUNT(*) FROM "
+      "dicom_state_meta s "
       "WHERE s.tenant_id = t.tenant_id AND s.instances > 0) AS has FROM dicom_tenant t",
       "SELECT 'tenant ' || t.tenant_id || ', instances' AS place, t.instances AS says, (SELECT COUNT(*) FROM "
       "dicom_image_meta i WHERE i.tenant_id = t.tenant_id) AS has FROM dicom_tenant t",
       "SELECT 'tenant ' || t.tenant_id || ', bytes' AS place, t.bytes AS says, COALESCE((SELECT " + sum +
           " FROM dicom_image_meta i WHERE i.tenant_id = t.tenant_id), 0) AS has FROM dicom_tenant t",
-      "SELECT 'tenant ' || i.tenant_id || ', instance ' || i.sop_uid || ', series row' AS place, 1 AS says, 0 AS has FROM "
+      "SELECT 'tenant ' || i.tenant_id || ', instance ' || i.sop_uid || ', series row' AS place, 1 AS says, 0 AS has "
+      "FROM "
       "dicom_image_meta i WHERE NOT EXISTS (SELECT 1 FROM dicom_state_meta s WHERE s.tenant_id = i.tenant_id AND "
       "s.study_uid = i.study_uid AND s.series_uid = i.series_uid AND s.instances > 0)",
-      "SELECT 'tenant ' || e.tenant_id || ', series ' || e.series_uid || ', study row' AS place, 1 AS says, 0 AS has FROM "
+      "SELECT 'tenant ' || e.tenant_id || ', series ' || e.series_uid || ', study row' AS place, 1 AS says, 0 AS has "
+      "FROM "
       "dicom_state_meta e WHERE e.instances > 0 AND NOT EXISTS (SELECT 1 FROM dicom_study_meta s WHERE "
       "s.tenant_id = e.tenant_id AND s.study_uid = e.study_uid)",
   };
@@ -184,7 +192,8 @@ Result<std::vector<std::string>> SqlIndex::verify_counts(const RequestContext& c
   return differences;
 }
 
-Result<std::vector<Change>> SqlIndex::changes(const RequestContext& ctx, std::uint64_t after_version, std::size_t limit) {
+Result<std::vector<Change>> SqlIndex::changes(const RequestContext& ctx, std::uint64_t after_version,
+                                              std::size_t limit) {
   Text sql(dialect());
   sql << "SELECT version, action, study_uid, series_uid, sop_uid, change_time FROM dicom_change WHERE tenant_id = ";
   sql.bind(ctx.tenant.view()) << " AND version > ";
@@ -234,9 +243,9 @@ Result<std::optional<JsonRow>> SqlIndex::get_json_meta(const RequestContext& ctx
   GANTRY_LET(const Rows rows, read_rows(ctx, Tenants::kOne, sql));
   if (rows->size() == 0) return std::optional<JsonRow>();
   const RowRef row(*rows, 0);
-  return std::optional(JsonRow{row.text(0), row.text(1), row.text(2), row.text(3), row.text(4), row.text(5), row.time(6),
-                               row.time(7), static_cast<int>(row.integer(8)), static_cast<int>(row.integer(9)),
-                               row.count(10)});
+  return std::optional(JsonRow{row.text(0), row.text(1), row.text(2), row.text(3), row.text(4), row.text(5),
+                               row.time(6), row.time(7), static_cast<int>(row.integer(8)),
+                               static_cast<int>(row.integer(9)), row.count(10)});
 }
 
 Result<void> SqlIndex::check(const RequestContext& ctx) {

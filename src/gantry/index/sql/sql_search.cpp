@@ -24,7 +24,8 @@ SearchPlan::Probe probe_on(Session& session) {
 }
 
 bool meets_all(const SearchRow& row, const std::vector<const Match*>& matches) {
-  return std::all_of(matches.begin(), matches.end(), [&row](const Match* match) { return meets_unwritten(row, *match); });
+  return std::all_of(matches.begin(), matches.end(),
+                     [&row](const Match* match) { return meets_unwritten(row, *match); });
 }
 
 /// Says of each row whether the search goes on.

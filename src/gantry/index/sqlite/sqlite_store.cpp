@@ -50,8 +50,15 @@ Result<std::optional<sql::TenantRow>> SqliteStore::begin(const Wanted& wanted, L
     query << tenant_.view();
     GANTRY_LET(const bool found, query.step());
     if (!found) return row;
-    row = sql::TenantRow{static_cast<TenantState>(query.integer(0)), query.count(1), query.count(2), query.count(3),
-                         query.count(4), query.count(5), query.count(6), query.count(7), timestamp_now()};
+    row = sql::TenantRow{static_cast<TenantState>(query.integer(0)),
+                         query.count(1),
+                         query.count(2),
+                         query.count(3),
+                         query.count(4),
+                         query.count(5),
+                         query.count(6),
+                         query.count(7),
+                         timestamp_now()};
   }
   GANTRY_TRY(load(wanted, loaded));
   return row;
@@ -120,8 +127,11 @@ Result<void> SqliteStore::drop(std::string_view where, const std::string& study,
     if (queues) query.bind(4, sql::micros(objects_due));
     return query.run();
   };
-  GANTRY_TRY(run("INSERT INTO dicom_delete_queue (object_key, tenant_id, due_time, attempts) SELECT object_key, tenant_id, "
-                 "?4, 0 FROM dicom_json_meta" + scope + " AND object_key <> '' ON CONFLICT (object_key) DO NOTHING", true));
+  GANTRY_TRY(
+      run("INSERT INTO dicom_delete_queue (object_key, tenant_id, due_time, attempts) SELECT object_key, tenant_id, "
+          "?4, 0 FROM dicom_json_meta" +
+              scope + " AND object_key <> '' ON CONFLICT (object_key) DO NOTHING",
+          true));
   GANTRY_TRY(run("DELETE FROM dicom_json_meta" + scope, false));
   return run("DELETE FROM dicom_state_meta" + scope, false);
 }
@@ -129,9 +139,10 @@ Result<void> SqliteStore::drop(std::string_view where, const std::string& study,
 Result<void> SqliteStore::write(const Writes& writes) {
   const auto& dialect = sql::sqlite_dialect();
   for (const sql::CellRow& term : writes.terms_out) {
-    GANTRY_LET(Query query,
-               db_.query("DELETE FROM dicom_term WHERE tenant_id = ?1 AND kind = ?2 AND term = ?3 AND study_date_key = ?4 "
-                         "AND study_time_key = ?5 AND study_uid = ?6 AND series_uid = ?7"));
+    GANTRY_LET(
+        Query query,
+        db_.query("DELETE FROM dicom_term WHERE tenant_id = ?1 AND kind = ?2 AND term = ?3 AND study_date_key = ?4 "
+                  "AND study_time_key = ?5 AND study_uid = ?6 AND series_uid = ?7"));
     bind_row(query, {}, term);
     GANTRY_TRY(query.run());
   }
@@ -183,8 +194,8 @@ Result<std::vector<sql::CommitStore::Gone>> SqliteStore::take_instances(const Sc
   if (gone.empty()) return gone;
   {
     GANTRY_LET(Query query, db_.query("INSERT INTO dicom_delete_queue (object_key, tenant_id, due_time, attempts) "
-                                      "SELECT object_key, tenant_id, ?5, 0 FROM dicom_image_meta" + where +
-                                      " ON CONFLICT (object_key) DO NOTHING"));
+                                      "SELECT object_key, tenant_id, ?5, 0 FROM dicom_image_meta" +
+                                      where + " ON CONFLICT (object_key) DO NOTHING"));
     bind_scope(query);
     query.bind(5, sql::micros(due));
     GANTRY_TRY(query.run());
@@ -203,11 +214,13 @@ Result<std::string> SqliteStore::first_instance(const sql::SeriesKey& series) {
   return found ? query.text(0) : std::string();
 }
 
-Result<std::optional<sql::SeriesKey>> SqliteStore::next_first_of(const std::string& study, const sql::SeriesKey& current) {
+Result<std::optional<sql::SeriesKey>> SqliteStore::next_first_of(const std::string& study,
+                                                                 const sql::SeriesKey& current) {
   {
     GANTRY_LET(Query query, db_.query("SELECT 1 FROM dicom_image_meta WHERE tenant_id = ?1 AND study_uid = ?2 AND "
                                       "series_uid = ?3 AND sop_uid = ?4"));
-    query << tenant_.view() << std::string_view(study) << std::string_view(current.first) << std::string_view(current.second);
+    query << tenant_.view() << std::string_view(study) << std::string_view(current.first)
+          << std::string_view(current.second);
     GANTRY_LET(const bool is_there, query.step());
     if (is_there) return std::optional<sql::SeriesKey>();
   }
