@@ -12,6 +12,9 @@
 
 #include "gantry/base/handle.hpp"
 
+// A bson_t is aligned beyond its members, which no template that names the type needs to know.
+#pragma GCC diagnostic ignored "-Wignored-attributes"
+
 namespace gantry::index::mongo {
 
 /// A document. Fields are added in order; text that is no UTF-8 is kept with U+FFFD for its broken bytes, as BSON must be.

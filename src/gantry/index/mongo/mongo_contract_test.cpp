@@ -1,0 +1,33 @@
+#include "contract/index_contract.hpp"
+#include "contract/index_search_contract.hpp"
+#include "gantry/index/mongo/mongo_index.hpp"
+#include "gantry/index/mongo/test_database.hpp"
+
+namespace gantry::index::contract {
+namespace {
+
+struct MongoProvider {
+  static constexpr bool kPersistent = true;
+  MongoProvider() { reopen(); }
+
+  InstanceIndex& index() { return *open; }
+  void reopen() {
+    open.reset();
+    MongoSettings settings;
+    settings.url = database.url();
+    settings.connections = 20;
+    settings.wait_time = std::chrono::seconds(60);  // sixteen threads, and a server that takes its time
+    auto opened = MongoIndex::open(settings);
+    if (!opened) throw std::runtime_error(opened.error().detail());
+    open = *std::move(opened);
+  }
+
+  mongo::TestDatabase database;
+  std::unique_ptr<MongoIndex> open;
+};
+
+INSTANTIATE_TYPED_TEST_SUITE_P(Mongo, IndexContract, MongoProvider);
+INSTANTIATE_TYPED_TEST_SUITE_P(Mongo, IndexSearchContract, MongoProvider);
+
+}  // namespace
+}  // namespace gantry::index::contract

@@ -1,0 +1,191 @@
+// What MongoIndex writes.
+
+#include "gantry/index/mongo/mongo_index.hpp"
+
+#include <map>
+
+#include "gantry/index/fields.hpp"
+#include "gantry/index/mongo/mongo_impl.hpp"
+#include "gantry/index/mongo/schema.hpp"
+#include "gantry/index/sql/commit_run.hpp"
+#include "gantry/index/state_row.hpp"
+
+namespace gantry::index {
+
+using mongo::BatchStore;
+using mongo::Bulk;
+using mongo::Document;
+using mongo::Find;
+using mongo::number_of;
+using mongo::Session;
+using sql::CommitRun;
+using sql::micros;
+
+namespace {
+
+Error no_tenant() { return Error::not_found("there is no tenant of this name"); }
+
+template <class Row>
+Result<void> belongs(const RequestContext& ctx, const Row& row) {
+  if (!row.tenant_id.empty() && row.tenant_id != ctx.tenant.str()) return Error::invalid("the row names another tenant");
+  if (!is_valid_uid(row.study_uid) || !is_valid_uid(row.series_uid)) {
+    return Error::invalid("a UID of the row is not 1 to 64 digits and dots");
+  }
+  return {};
+}
+
+}  // namespace
+
+MongoIndex::MongoIndex(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+MongoIndex::~MongoIndex() = default;
+
+Result<std::unique_ptr<MongoIndex>> MongoIndex::open(MongoSettings settings) {
+  settings.connections = std::max(2U, settings.connections);
+  auto impl = std::make_unique<Impl>();
+  GANTRY_LET(impl->pool, mongo::Pool::open(settings));
+  impl->writer = std::make_unique<mongo::Writer>(*impl->pool, std::clamp(settings.writers, 1U, settings.connections - 1));
+  RequestContext ctx;
+  {
+    GANTRY_LET(Session session, impl->pool->lend(ctx));
+    GANTRY_TRY(settings.migrate ? mongo::migrate(session) : mongo::check_schema(session));
+  }
+  GANTRY_TRY(impl->writer->finish_abandoned(ctx));
+  return std::unique_ptr<MongoIndex>(new MongoIndex(std::move(impl)));
+}
+
+Result<void> MongoIndex::finish_abandoned(const RequestContext& ctx) { return impl_->writer->finish_abandoned(ctx); }
+
+Result<std::vector<Committed>> MongoIndex::commit(const RequestContext& ctx, std::span<const InstanceRecord> batch,
+                                                  ConflictPolicy policy) {
+  if (batch.size() > kBatchMost) return Error::invalid("a batch of more than 64 instances");
+  std::vector<Committed> outcomes;
+  GANTRY_TRY(impl_->writer->run(ctx, [&](Session&, BatchStore& store) -> Result<void> {
+    GANTRY_LET(outcomes, CommitRun(store, ctx.tenant).commit(batch, policy));
+    return {};
+  }));
+  return outcomes;
+}
+
+Result<std::uint64_t> MongoIndex::remove(const RequestContext& ctx, const StudyUid& study,
+                                         const std::optional<SeriesUid>& series, const std::optional<SopUid>& sop,
+                                         std::chrono::seconds object_grace) {
+  std::uint64_t gone = 0;
+  GANTRY_TRY(impl_->writer->run(ctx, [&](Session&, BatchStore& store) -> Result<void> {
+    GANTRY_LET(gone, CommitRun(store, ctx.tenant).remove(study, series, sop, object_grace));
+    return {};
+  }));
+  return gone;
+}
+
+Result<void> MongoIndex::save_state_info(const RequestContext& ctx, const StateRow& state) {
+  return save_state_list(ctx, std::span(&state, 1));
+}
+
+Result<void> MongoIndex::save_state_list(const RequestContext& ctx, std::span<const StateRow> states) {
+  if (states.empty()) return {};
+  for (const StateRow& state : states) GANTRY_TRY(belongs(ctx, state));
+  return impl_->writer->run(ctx, [&](Session&, BatchStore& store) -> Result<void> {
+    GANTRY_LET(const bool found, CommitRun(store, ctx.tenant).save_states(states));
+    if (!found) return no_tenant();
+    return {};
+  });
+}
+
+Result<void> MongoIndex::save_json_list(const RequestContext& ctx, std::span<const JsonRow> jsons) {
+  if (jsons.empty()) return {};
+  std::map<sql::SeriesKey, const JsonRow*> last;  // of two rows of one series the later one stays
+  sql::CommitStore::Wanted wanted;
+  for (const JsonRow& json : jsons) {
+    GANTRY_TRY(belongs(ctx, json));
+    last[{json.study_uid, json.series_uid}] = &json;
+    wanted.series.emplace(json.study_uid, json.series_uid);
+  }
+  return impl_->writer->run(ctx, [&](Session&, BatchStore& store) -> Result<void> {
+    sql::CommitStore::Loaded loaded;
+    GANTRY_LET(const auto tenant, store.begin(wanted, loaded));
+    if (!tenant) return no_tenant();
+    for (const auto& [key, json] : last) {
+      JsonRow row = *json;
+      if (row.created_time == Timestamp{}) row.created_time = tenant->now;
+      if (row.flag_time == Timestamp{}) row.flag_time = tenant->now;
+      store.batch().jsons.push_back(std::move(row));
+      const auto found = loaded.series.find(key);
+      if (found == loaded.series.end()) continue;
+      const StateRow& state = found->second.state;
+      store.batch().due[key] = {static_cast<std::int64_t>(state.version), micros(state.updated_time),
+                                is_json_due(state.version, json)};
+    }
+    return store.finish({});
+  });
+}
+
+Result<void> MongoIndex::ensure_tenant(const RequestContext& ctx) {
+  if (!is_valid_tenant(ctx.tenant.view())) return Error::invalid("a tenant id is 1 to 64 of a-z, 0-9 and '-'");
+  const auto deleted = static_cast<int>(TenantState::kDeleted);
+  Find find;
+  find.filter = mongo::by_text("_id", ctx.tenant.view());
+  find.projection.small("state", 1);
+  GANTRY_LET(const auto there,
+             impl_->read(ctx, [&](Session& session) { return session.find_one(mongo::kTenants, find); }));
+  if (there && number_of(*there->raw(), "state") != deleted) return {};
+  Bulk bulk;
+  if (there) {
+    // A tenant that comes back goes on counting.
+    Document filter = mongo::by_text("_id", ctx.tenant.view()), set;
+    filter.number("state", deleted);
+    set.number("state", static_cast<int>(TenantState::kActive));
+    bulk.update_one(std::move(filter), mongo::wrapped("$set", set));
+  } else {
+    Document set = mongo::by_text("tenant_id", ctx.tenant.view());
+    set.number("state", static_cast<int>(TenantState::kActive));
+    for (const char* const counter : {"change_no", "bytes", "instances", "studies", "series", "quota_bytes", "quota_instances"}) {
+      set.number(counter, 0);
+    }
+    set.number("created_time", micros(impl_->pool->database_now()));
+    bulk.update_one(mongo::by_text("_id", ctx.tenant.view()), mongo::wrapped("$setOnInsert", set), true);
+  }
+  return impl_->writer->write(ctx, mongo::kTenants, bulk);
+}
+
+// In the tenant's turn, so that no commit that is on its way goes by what was.
+Result<void> MongoIndex::Impl::set_tenant(const RequestContext& ctx, std::vector<std::pair<std::string, std::int64_t>> fields) {
+  return writer->run(ctx, [&](Session&, BatchStore& store) -> Result<void> {
+    sql::CommitStore::Loaded loaded;
+    GANTRY_LET(const auto tenant, store.begin({}, loaded));
+    if (!tenant) return no_tenant();
+    store.batch().settings = fields;
+    return store.finish({});
+  });
+}
+
+Result<void> MongoIndex::set_quota(const RequestContext& ctx, std::uint64_t bytes, std::uint64_t instances) {
+  return impl_->set_tenant(ctx, {{"quota_bytes", static_cast<std::int64_t>(bytes)},
+                                 {"quota_instances", static_cast<std::int64_t>(instances)}});
+}
+
+Result<void> MongoIndex::set_tenant_state(const RequestContext& ctx, TenantState state) {
+  return impl_->set_tenant(ctx, {{"state", static_cast<std::int64_t>(state)}});
+}
+
+Result<void> MongoIndex::deletion_done(const RequestContext& ctx, std::span<const ObjectKey> keys) {
+  if (keys.empty()) return {};
+  std::vector<std::string> ids;
+  for (const ObjectKey& key : keys) ids.push_back(key.str());
+  Bulk bulk;
+  bulk.remove(mongo::by_any_of("_id", ids));
+  return impl_->writer->write(ctx, mongo::kQueue, bulk);
+}
+
+Result<void> MongoIndex::deletion_failed(const RequestContext& ctx, const ObjectKey& key,
+                                         std::chrono::seconds retry_after) {
+  Document set, more, update;
+  set.number("due_time", micros(impl_->pool->database_now() + retry_after));
+  more.number("attempts", 1);
+  update.document("$set", set).document("$inc", more);
+  Bulk bulk;
+  bulk.update_one(mongo::by_text("_id", key.view()), update);
+  return impl_->writer->write(ctx, mongo::kQueue, bulk);
+}
+
+}  // namespace gantry::index
