@@ -33,10 +33,11 @@ Document counter_fields(const sql::TenantRow& counters) {
 
 class Maker {
  public:
-  Maker(Session& session, const Batch& batch) : session_(session), batch_(batch), guarded_(!session.in_transaction()) {}
+  Maker(Session& session, const Batch& batch, Guard guard)
+      : session_(session), batch_(batch), guarded_(guard == Guard::kVersions) {}
 
   Result<void> run() {
-    if (guarded_) GANTRY_TRY(mark());
+    if (!session_.in_transaction()) GANTRY_TRY(mark());
     GANTRY_TRY(drop());
     GANTRY_TRY(queue());
     for (const Batch::Taken& taken : batch_.taken) GANTRY_TRY(take(taken));
@@ -56,7 +57,7 @@ class Maker {
     return {};
   }
 
-  /// {_id: id}, and in no transaction: unless its version is `version` or later.
+  /// {_id: id}, and with a guard: unless its version is `version` or later.
   [[nodiscard]] Document older(std::string_view id, std::int64_t version) const {
     Document filter = by_text("_id", id);
     if (guarded_) filter.document("version", Document().number("$lt", version));
@@ -354,6 +355,6 @@ Document tenant_fields(const Batch& batch) {
   return fields;
 }
 
-Result<void> make(Session& session, const Batch& batch) { return Maker(session, batch).run(); }
+Result<void> make(Session& session, const Batch& batch, Guard guard) { return Maker(session, batch, guard).run(); }
 
 }  // namespace gantry::index::mongo

@@ -51,10 +51,13 @@ struct Batch {
 /// The fields of the tenant's document that `batch` sets: its counters and settings.
 [[nodiscard]] Document tenant_fields(const Batch& batch);
 
-/// Makes everything of `batch` but tenant_fields(). Outside of a transaction it is made in an order that readers
-/// bear: a study that changes carries `pending` from before its first instance changes until its counts are right again,
-/// versions change after what they speak of, and objects are queued before their rows go. A row of a later version is
-/// left alone: then somebody else has made this batch already, and more.
-Result<void> make(Session& session, const Batch& batch);
+/// Whether rows of a later version are left alone: then somebody else has made the batch already, and more. Not needed in
+/// a transaction, nor where one process alone writes.
+enum class Guard { kNone, kVersions };
+
+/// Makes everything of `batch` but tenant_fields(). Outside of a transaction it is made in an order that readers bear: a
+/// study that changes carries `pending` from before its first instance changes until its counts are right again, versions
+/// change after what they speak of, and objects are queued before their rows go.
+Result<void> make(Session& session, const Batch& batch, Guard guard);
 
 }  // namespace gantry::index::mongo

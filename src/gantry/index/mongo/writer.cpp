@@ -283,7 +283,7 @@ Result<void> Writer::finish_abandoned(const RequestContext& ctx) {
 
 Result<Writer::End> Writer::finish(Session& session, const RequestContext& ctx, Batch& batch) {
   if (session.in_transaction()) {
-    GANTRY_TRY(make(session, batch));
+    GANTRY_TRY(make(session, batch, Guard::kNone));
     Bulk tenant;
     tenant.update_one(by_text("_id", batch.tenant.view()), wrapped("$set", tenant_fields(batch)));
     const auto counted = session.write(kTenants, tenant);
@@ -353,7 +353,7 @@ Result<std::optional<Batch>> Writer::staged(Session& session, const TenantId& te
 }
 
 Result<void> Writer::complete(Session& session, const Batch& batch, const std::string& lock_id, bool keep_lock) {
-  GANTRY_TRY(make(session, batch));
+  GANTRY_TRY(make(session, batch, pool_.server().single_writer ? Guard::kNone : Guard::kVersions));
   Document ours = by_text("_id", batch.tenant.view());
   ours.text("writer_id", lock_id).text("writer_batch", batch.id);
   Document update;
