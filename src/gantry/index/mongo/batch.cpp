@@ -164,9 +164,14 @@ class Maker {
     Bulk bulk;
     for (const auto& [sop, row] : batch_.instances) {
       const Document document = mongo::to_document(sql::kImageTable, row);
+      if (batch_.fresh.contains(sop)) {
+        bulk.insert(document);
+        continue;
+      }
       bulk.put(older(image_id(tenant(), sop), number_in(sql::kImageTable, row, "version")), document);
     }
-    return write(kImages, bulk, guarded_);
+    // One that is there already was made by an attempt of this batch whose end nobody heard.
+    return write(kImages, bulk, !session_.in_transaction());
   }
 
   template <class Rows>
@@ -353,6 +358,48 @@ Document tenant_fields(const Batch& batch) {
   if (batch.counters) fields = counter_fields(*batch.counters);
   for (const auto& [name, value] : batch.settings) fields.number(name, value);
   return fields;
+}
+
+std::string batch_key(const TenantId& tenant, std::string_view id) {
+  return std::string(tenant.view()).append("/").append(id);
+}
+
+Result<void> stage(Session& session, const Batch& batch, Timestamp now) {
+  const std::string key = batch_key(batch.tenant, batch.id);
+  Bulk bulk;
+  Document log = by_text("_id", key);
+  log.text("batch_key", key).number("time", sql::micros(now)).document("log", batch.to_document());
+  bulk.insert(log);
+  std::size_t n = 0;
+  for (const auto& [sop, row] : batch.instances) {
+    Document instance = by_text("_id", key + "/" + std::to_string(n++));
+    instance.text("batch_key", key).number("time", sql::micros(now));
+    bulk.insert(instance.document("row", to_document(sql::kImageTable, row)));
+  }
+  GANTRY_LET(const auto done, session.write(kBatches, bulk, Durability::kLater));
+  (void)done;
+  return {};
+}
+
+Result<std::optional<Batch>> staged(Session& session, const TenantId& tenant, const std::string& id) {
+  std::optional<Batch> batch;
+  std::map<std::string, CellRow> instances;
+  Find find;
+  find.filter = by_text("batch_key", batch_key(tenant, id));
+  GANTRY_TRY(session.find(kBatches, find, [&](const bson_t& document) -> Result<bool> {
+    if (has(document, "log")) {
+      batch = Batch::from_document(*document_of(document, "log").raw());
+      return true;
+    }
+    CellRow row = to_cells(sql::kImageTable, *document_of(document, "row").raw());
+    std::string sop = text_in(sql::kImageTable, row, "sop_uid");
+    instances.emplace(std::move(sop), std::move(row));
+    return true;
+  }));
+  if (!batch) return batch;
+  batch->id = id;
+  batch->instances = std::move(instances);
+  return batch;
 }
 
 Result<void> make(Session& session, const Batch& batch, Guard guard) { return Maker(session, batch, guard).run(); }

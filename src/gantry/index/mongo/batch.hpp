@@ -4,6 +4,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,7 @@ struct Batch {
   std::map<sql::SeriesKey, std::optional<sql::CellRow>> series;
   std::vector<sql::SeriesKey> dropped_jsons;  ///< rows of dicom_json_meta that go, their objects queued
   std::map<std::string, sql::CellRow> instances;  ///< by SOP UID
+  std::set<std::string> fresh;  ///< those of `instances` that had no document: they are inserted, all in one command
   struct Taken {
     sql::CommitStore::Scope scope;
     Timestamp due;
@@ -50,6 +52,14 @@ struct Batch {
 
 /// The fields of the tenant's document that `batch` sets: its counters and settings.
 [[nodiscard]] Document tenant_fields(const Batch& batch);
+
+// A batch on its way into a stand-alone server lies in `dicom_batch`, where nobody looks: its rows in one document, each
+// of its instances in another.
+
+[[nodiscard]] std::string batch_key(const TenantId& tenant, std::string_view id);
+Result<void> stage(Session& session, const Batch& batch, Timestamp now);
+/// nullopt when it is not there.
+Result<std::optional<Batch>> staged(Session& session, const TenantId& tenant, const std::string& id);
 
 /// Whether rows of a later version are left alone: then somebody else has made the batch already, and more. Not needed in
 /// a transaction, nor where one process alone writes.

@@ -70,6 +70,7 @@ Result<void> BatchStore::load_instances(const Wanted& wanted, Loaded& loaded) {
     find.filter = by_any_of("_id", ids);
     find.projection = columns_only(kColumns);
     GANTRY_TRY(session_.find(kImages, find, [&](const bson_t& row) -> Result<bool> {
+      present_.insert(text_of(row, "sop_uid"));
       loaded.presents.insert_or_assign(
           text_of(row, "sop_uid"),
           sql::Present{StudyUid(text_of(row, "study_uid")), SeriesUid(text_of(row, "series_uid")),
@@ -132,7 +133,9 @@ Result<bool> BatchStore::write_instance(const CellRow& row, std::string& why) {
     why = "its attributes and frame index are larger than a document of the database may be";
     return false;
   }
-  batch_.instances.insert_or_assign(image_text(row, "sop_uid"), row);
+  const std::string& sop = image_text(row, "sop_uid");
+  if (!present_.contains(sop)) batch_.fresh.insert(sop);
+  batch_.instances.insert_or_assign(sop, row);
   return true;
 }
 

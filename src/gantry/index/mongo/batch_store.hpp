@@ -40,6 +40,7 @@ class BatchStore final : public sql::CommitStore {
   Batch& batch_;
   std::optional<sql::TenantRow> row_;
   Finish finish_;
+  std::set<std::string> present_;  ///< SOP UIDs that have a document
 };
 
 }  // namespace gantry::index::mongo

@@ -10,6 +10,9 @@ struct MongoProvider {
   static constexpr bool kPersistent = true;
   MongoProvider() { reopen(); }
 
+  /// FerretDB looks at every document for every search.
+  static unsigned archives() { return mongo::TestDatabase().pool().server().single_writer ? 1 : 4; }
+
   InstanceIndex& index() { return *open; }
   void reopen() {
     open.reset();

@@ -23,8 +23,6 @@ constexpr auto kSettleMost = 10s;
 /// How long transactions that collide, and turns that were lost, are tried again.
 constexpr auto kRetryMost = 20s;
 
-std::string batch_key(const TenantId& tenant, std::string_view id) { return std::string(tenant.view()).append("/").append(id); }
-
 sql::TenantRow tenant_row(const bson_t& document) {
   const auto count = [&](const char* key) { return static_cast<std::uint64_t>(number_of(document, key)); };
   sql::TenantRow row;
@@ -291,7 +289,7 @@ Result<Writer::End> Writer::finish(Session& session, const RequestContext& ctx, 
     if (session.commit()) return End::kCommitted;
     return session.is_unknown() ? settle(session, ctx, batch) : End::kNot;
   }
-  if (auto written = stage(session, batch); !written) {
+  if (auto written = stage(session, batch, pool_.database_now()); !written) {
     const Error why = written.error();
     session.set_deadline(std::max(ctx.deadline, Clock::now() + 1s));
     auto unlocked = unlock(session, batch.tenant, batch.id);
@@ -311,45 +309,6 @@ Result<Writer::End> Writer::finish(Session& session, const RequestContext& ctx, 
   session.set_deadline(std::max(ctx.deadline, Clock::now() + kSettleMost));
   if (complete(session, batch, batch.id, false)) return End::kCommitted;
   return settle(session, ctx, batch);
-}
-
-Result<void> Writer::stage(Session& session, const Batch& batch) {
-  const std::string key = batch_key(batch.tenant, batch.id);
-  const std::int64_t now = sql::micros(pool_.database_now());
-  Bulk bulk;
-  Document log = by_text("_id", key);
-  log.text("batch_key", key).number("time", now).document("log", batch.to_document());
-  bulk.insert(log);
-  std::size_t n = 0;
-  for (const auto& [sop, row] : batch.instances) {
-    Document staged = by_text("_id", key + "/" + std::to_string(n++));
-    staged.text("batch_key", key).number("time", now).document("row", to_document(sql::kImageTable, row));
-    bulk.insert(staged);
-  }
-  GANTRY_LET(const auto done, session.write(kBatches, bulk, Durability::kLater));
-  (void)done;
-  return {};
-}
-
-Result<std::optional<Batch>> Writer::staged(Session& session, const TenantId& tenant, const std::string& id) {
-  std::optional<Batch> batch;
-  std::map<std::string, sql::CellRow> instances;
-  Find find;
-  find.filter = by_text("batch_key", batch_key(tenant, id));
-  GANTRY_TRY(session.find(kBatches, find, [&](const bson_t& document) -> Result<bool> {
-    if (has(document, "log")) {
-      batch = Batch::from_document(*document_of(document, "log").raw());
-    } else {
-      sql::CellRow row = to_cells(sql::kImageTable, *document_of(document, "row").raw());
-      std::string sop = text_in(sql::kImageTable, row, "sop_uid");
-      instances.emplace(std::move(sop), std::move(row));
-    }
-    return true;
-  }));
-  if (!batch) return batch;
-  batch->id = id;
-  batch->instances = std::move(instances);
-  return batch;
 }
 
 Result<void> Writer::complete(Session& session, const Batch& batch, const std::string& lock_id, bool keep_lock) {

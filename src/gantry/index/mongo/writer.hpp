@@ -44,9 +44,7 @@ class Writer {
   Result<void> take_over(Session& session, const TenantId& tenant, const bson_t& locked, const std::string& id);
   Result<void> unlock(Session& session, const TenantId& tenant, const std::string& id);
   Result<End> finish(Session& session, const RequestContext& ctx, Batch& batch);
-  Result<void> stage(Session& session, const Batch& batch);
   Result<void> complete(Session& session, const Batch& batch, const std::string& lock_id, bool keep_lock);
-  Result<std::optional<Batch>> staged(Session& session, const TenantId& tenant, const std::string& id);
   End settle(Session& session, const RequestContext& ctx, const Batch& batch);
   Result<End> settle_once(Session& session, const Batch& batch);
   Result<bool> has_changes_of(Session& session, const Batch& batch);
