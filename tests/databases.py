@@ -1,12 +1,15 @@
 """A database of its own for each server under test. GANTRY_TEST_INDEX says where: sqlite (the default), or the name of a
-service of scripts/services whose variables are set (postgres: POSTGRES_URL)."""
+service of scripts/services whose variables are set (postgres: POSTGRES_URL, mongo: MONGO_URL)."""
 
 from __future__ import annotations
 
 import os
 import pathlib
 import secrets
+import socket
+import struct
 import subprocess
+import urllib.parse
 
 KIND = os.environ.get("GANTRY_TEST_INDEX", "sqlite")
 
@@ -28,13 +31,18 @@ class Databases:
     def drop_all(self) -> None:
         for url in self._urls.values():
             base, _, name = url.rpartition("/")
-            _psql(f"DROP DATABASE {name} WITH (FORCE)")
+            if KIND == "mongo":
+                _drop_mongo(name)
+            else:
+                _psql(f"DROP DATABASE {name} WITH (FORCE)")
         self._urls.clear()
 
     @staticmethod
     def _create(name: str) -> str:
+        if KIND == "mongo":  # made by being used
+            return os.environ["MONGO_URL"].rpartition("/")[0] + "/" + name
         if KIND != "postgres":
-            raise ValueError(f"GANTRY_TEST_INDEX={KIND} is none of sqlite, postgres")
+            raise ValueError(f"GANTRY_TEST_INDEX={KIND} is none of sqlite, postgres, mongo")
         _psql(f"CREATE DATABASE {name}")
         return os.environ["POSTGRES_URL"].rpartition("/")[0] + "/" + name
 
@@ -42,3 +50,14 @@ class Databases:
 def _psql(statement: str) -> None:
     subprocess.run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", os.environ["POSTGRES_URL"], "-c", statement], check=True,
                    capture_output=True)
+
+
+def _drop_mongo(name: str) -> None:
+    """Sends {dropDatabase: 1, $db: name} as an OP_MSG."""
+    fields = b"\x10dropDatabase\x00" + struct.pack("<i", 1) + (
+        b"\x02$db\x00" + struct.pack("<i", len(name) + 1) + name.encode() + b"\x00\x00")
+    body = struct.pack("<i", 0) + b"\x00" + struct.pack("<i", len(fields) + 4) + fields
+    server = urllib.parse.urlsplit(os.environ["MONGO_URL"])
+    with socket.create_connection((server.hostname, server.port), timeout=20) as connection:
+        connection.sendall(struct.pack("<iiii", 16 + len(body), 1, 0, 2013) + body)
+        assert connection.recv(65536)

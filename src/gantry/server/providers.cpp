@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "gantry/config/urls.hpp"
+#include "gantry/index/mongo/mongo_index.hpp"
 #include "gantry/index/postgres/postgres_index.hpp"
 #include "gantry/index/sqlite/sqlite_index.hpp"
 #include "gantry/storage/filesystem/filesystem_store.hpp"
@@ -49,14 +50,26 @@ OpenedIndex open_postgres(const config::Settings& settings, const config::IndexU
   return index;
 }
 
+OpenedIndex open_mongo(const config::Settings& settings, const config::IndexUrl&) {
+  index::MongoSettings mongo;
+  mongo.url = settings.index.url;
+  mongo.connections = settings.index.connections != 0 ? static_cast<unsigned>(settings.index.connections) : index_threads() + 2;
+  mongo.connect_time = settings.index.connect_time;
+  mongo.wait_time = settings.index.wait_time;
+  mongo.statement_time = settings.index.statement_time;
+  mongo.migrate = settings.index.migrate;
+  GANTRY_LET(std::unique_ptr<index::InstanceIndex> index, index::MongoIndex::open(std::move(mongo)));
+  return index;
+}
+
 OpenedIndex open_index_of(const config::Settings& settings, const config::IndexUrl& url) {
   switch (url.kind) {
     case config::IndexKind::kSqlite: return open_sqlite(settings, url);
     case config::IndexKind::kPostgres: return open_postgres(settings, url);
-    case config::IndexKind::kMysql:
-    case config::IndexKind::kMongo: break;
+    case config::IndexKind::kMongo: return open_mongo(settings, url);
+    case config::IndexKind::kMysql: break;
   }
-  return not_in_this_build("index.url", settings.index.url, "it has sqlite:PATH and postgresql://…");
+  return not_in_this_build("index.url", settings.index.url, "it has sqlite:PATH, postgresql://… and mongodb://…");
 }
 
 }  // namespace
