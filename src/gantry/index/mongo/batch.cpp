@@ -26,7 +26,9 @@ void for_documents(const bson_t& document, const char* key, const Each& each) {
 
 Document counter_fields(const sql::TenantRow& counters) {
   Document fields;
-  fields.number("change_no", counters.change_no).number("bytes", counters.bytes).number("instances", counters.instances);
+  fields.number("change_no", counters.change_no)
+      .number("bytes", counters.bytes)
+      .number("instances", counters.instances);
   fields.number("studies", counters.studies).number("series", counters.series);
   return fields;
 }
@@ -190,11 +192,16 @@ class Maker {
     Bulk jsons, marks;
     for (const JsonRow& json : batch_.jsons) {
       Document set = by_text("tenant_id", tenant());
-      set.text("study_uid", json.study_uid).text("series_uid", json.series_uid).text("study_uid_hash", json.study_uid_hash);
+      set.text("study_uid", json.study_uid)
+          .text("series_uid", json.series_uid)
+          .text("study_uid_hash", json.study_uid_hash);
       set.text("series_uid_hash", json.series_uid_hash).text("study_date_origin", json.study_date_origin);
       set.number("created_time", sql::micros(json.created_time)).number("flag_time", sql::micros(json.flag_time));
-      set.number("json_status", json.json_status).number("retry_times", json.retry_times).number("version", json.version);
-      jsons.update_one(by_text("_id", series_id(tenant(), json.study_uid, json.series_uid)), wrapped("$set", set), true);
+      set.number("json_status", json.json_status)
+          .number("retry_times", json.retry_times)
+          .number("version", json.version);
+      jsons.update_one(by_text("_id", series_id(tenant(), json.study_uid, json.series_uid)), wrapped("$set", set),
+                       true);
     }
     GANTRY_TRY(write(kJsons, jsons));
     for (const auto& [key, mark] : batch_.due) {
@@ -236,7 +243,9 @@ bool Batch::takes(std::string_view of_study, std::string_view of_series, std::st
 
 Document Batch::to_document() const {
   Document document;
-  document.text("tenant_id", tenant.view()).number("last_version", last_version).number("objects_due", sql::micros(objects_due));
+  document.text("tenant_id", tenant.view())
+      .number("last_version", last_version)
+      .number("objects_due", sql::micros(objects_due));
   std::vector<Document> entries;
   const auto put = [&](std::string_view key) {
     document.documents(key, entries);
@@ -274,16 +283,23 @@ Document Batch::to_document() const {
   put("changes");
   for (const JsonRow& json : jsons) {
     Document entry = by_text("study", json.study_uid);
-    entry.text("series", json.series_uid).text("study_hash", json.study_uid_hash).text("series_hash", json.series_uid_hash);
+    entry.text("series", json.series_uid)
+        .text("study_hash", json.study_uid_hash)
+        .text("series_hash", json.series_uid_hash);
     entry.text("date", json.study_date_origin).number("created", sql::micros(json.created_time));
-    entry.number("flag", sql::micros(json.flag_time)).number("status", json.json_status).number("retries", json.retry_times);
+    entry.number("flag", sql::micros(json.flag_time))
+        .number("status", json.json_status)
+        .number("retries", json.retry_times);
     entry.number("version", json.version);
     entries.push_back(std::move(entry));
   }
   put("jsons");
   for (const auto& [key, mark] : due) {
     Document entry = by_text("study", key.first);
-    entry.text("series", key.second).number("version", mark.version).number("updated", mark.updated_time).flag("due", mark.due);
+    entry.text("series", key.second)
+        .number("version", mark.version)
+        .number("updated", mark.updated_time)
+        .flag("due", mark.due);
     entries.push_back(std::move(entry));
   }
   put("due");
@@ -319,15 +335,18 @@ Batch Batch::from_document(const bson_t& document) {
     taken.due = sql::timestamp(number_of(entry, "due"));
     batch.taken.push_back(std::move(taken));
   });
-  for_documents(document, "queue", [&](const bson_t& row) { batch.queue.push_back(to_cells(sql::kDeleteQueueTable, row)); });
-  for_documents(document, "changes", [&](const bson_t& row) { batch.changes.push_back(to_cells(sql::kChangeTable, row)); });
+  for_documents(document, "queue",
+                [&](const bson_t& row) { batch.queue.push_back(to_cells(sql::kDeleteQueueTable, row)); });
+  for_documents(document, "changes",
+                [&](const bson_t& row) { batch.changes.push_back(to_cells(sql::kChangeTable, row)); });
   for_documents(document, "jsons", [&](const bson_t& entry) {
     JsonRow json;
     json.tenant_id = batch.tenant.str();
     json.study_uid = text_of(entry, "study"), json.series_uid = text_of(entry, "series");
     json.study_uid_hash = text_of(entry, "study_hash"), json.series_uid_hash = text_of(entry, "series_hash");
     json.study_date_origin = text_of(entry, "date");
-    json.created_time = sql::timestamp(number_of(entry, "created")), json.flag_time = sql::timestamp(number_of(entry, "flag"));
+    json.created_time = sql::timestamp(number_of(entry, "created")),
+    json.flag_time = sql::timestamp(number_of(entry, "flag"));
     json.json_status = static_cast<int>(number_of(entry, "status"));
     json.retry_times = static_cast<int>(number_of(entry, "retries"));
     json.version = static_cast<std::uint64_t>(number_of(entry, "version"));

@@ -1,6 +1,7 @@
 #pragma once
 
-// What a run of CommitRun wants made, as the rows that are to be there in the end: so making it twice is making it once.
+// What a run of CommitRun wants made, as the rows that are to be there in the end: so making it twice is making it
+// once.
 
 #include <map>
 #include <optional>
@@ -22,7 +23,7 @@ struct Batch {
   /// Rows by their keys; nullopt: is to go.
   std::map<std::string, std::optional<sql::CellRow>> studies;
   std::map<sql::SeriesKey, std::optional<sql::CellRow>> series;
-  std::vector<sql::SeriesKey> dropped_jsons;  ///< rows of dicom_json_meta that go, their objects queued
+  std::vector<sql::SeriesKey> dropped_jsons;      ///< rows of dicom_json_meta that go, their objects queued
   std::map<std::string, sql::CellRow> instances;  ///< by SOP UID
   std::set<std::string> fresh;  ///< those of `instances` that had no document: they are inserted, all in one command
   struct Taken {
@@ -53,21 +54,21 @@ struct Batch {
 /// The fields of the tenant's document that `batch` sets: its counters and settings.
 [[nodiscard]] Document tenant_fields(const Batch& batch);
 
-// A batch on its way into a stand-alone server lies in `dicom_batch`, where nobody looks: its rows in one document, each
-// of its instances in another.
+// A batch on its way into a stand-alone server lies in `dicom_batch`, where nobody looks: its rows in one document,
+// each of its instances in another.
 
 [[nodiscard]] std::string batch_key(const TenantId& tenant, std::string_view id);
 Result<void> stage(Session& session, const Batch& batch, Timestamp now);
 /// nullopt when it is not there.
 Result<std::optional<Batch>> staged(Session& session, const TenantId& tenant, const std::string& id);
 
-/// Whether rows of a later version are left alone: then somebody else has made the batch already, and more. Not needed in
-/// a transaction, nor where one process alone writes.
+/// Whether rows of a later version are left alone: then somebody else has made the batch already, and more. Not needed
+/// in a transaction, nor where one process alone writes.
 enum class Guard { kNone, kVersions };
 
-/// Makes everything of `batch` but tenant_fields(). Outside of a transaction it is made in an order that readers bear: a
-/// study that changes carries `pending` from before its first instance changes until its counts are right again, versions
-/// change after what they speak of, and objects are queued before their rows go.
+/// Makes everything of `batch` but tenant_fields(). Outside of a transaction it is made in an order that readers bear:
+/// a study that changes carries `pending` from before its first instance changes until its counts are right again,
+/// versions change after what they speak of, and objects are queued before their rows go.
 Result<void> make(Session& session, const Batch& batch, Guard guard);
 
 }  // namespace gantry::index::mongo

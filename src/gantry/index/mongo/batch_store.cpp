@@ -15,7 +15,9 @@ constexpr std::size_t kInstanceBytesMost = 15'000'000;
 
 std::vector<std::string> as_vector(const std::set<std::string>& values) { return {values.begin(), values.end()}; }
 
-const std::string& image_text(const CellRow& row, std::string_view column) { return text_in(sql::kImageTable, row, column); }
+const std::string& image_text(const CellRow& row, std::string_view column) {
+  return text_in(sql::kImageTable, row, column);
+}
 
 }  // namespace
 
@@ -75,7 +77,8 @@ Result<void> BatchStore::load_instances(const Wanted& wanted, Loaded& loaded) {
           text_of(row, "sop_uid"),
           sql::Present{StudyUid(text_of(row, "study_uid")), SeriesUid(text_of(row, "series_uid")),
                        text_of(row, "transfer_syntax"), text_of(row, "object_key"),
-                       sql::sha256_of(view_of(row, "dataset_sha256")), static_cast<std::uint64_t>(number_of(row, "size"))});
+                       sql::sha256_of(view_of(row, "dataset_sha256")),
+                       static_cast<std::uint64_t>(number_of(row, "size"))});
       return true;
     }));
   }
@@ -204,7 +207,8 @@ Result<std::vector<CellRow>> BatchStore::series_of(const std::string& study) {
   Find find;
   find.filter = by_text("study_key", study_id(tenant(), study));
   GANTRY_TRY(session_.find(kStates, find, [&](const bson_t& document) -> Result<bool> {
-    if (!batch_.series.contains({study, text_of(document, "series_uid")})) rows.push_back(to_cells(sql::kStateTable, document));
+    if (!batch_.series.contains({study, text_of(document, "series_uid")}))
+      rows.push_back(to_cells(sql::kStateTable, document));
     return true;
   }));
   return rows;
@@ -228,7 +232,8 @@ Result<std::optional<SeriesKey>> BatchStore::next_first_of(const std::string& st
   GANTRY_LET(const std::vector<CellRow> rows, series_of(study));
   const CellRow* first = nullptr;
   const auto place = [](const CellRow& row) {
-    return std::tuple(number_in(sql::kStateTable, row, "series_number_key"), text_in(sql::kStateTable, row, "series_uid"));
+    return std::tuple(number_in(sql::kStateTable, row, "series_number_key"),
+                      text_in(sql::kStateTable, row, "series_uid"));
   };
   for (const CellRow& row : rows) {
     if (number_in(sql::kStateTable, row, "instances") == 0) continue;
@@ -243,7 +248,8 @@ Result<std::vector<std::string>> BatchStore::modalities_of(const std::string& st
   GANTRY_LET(const std::vector<CellRow> rows, series_of(study));
   std::vector<std::string> modalities;
   for (const CellRow& row : rows) {
-    if (number_in(sql::kStateTable, row, "instances") > 0) modalities.push_back(text_in(sql::kStateTable, row, "modality"));
+    if (number_in(sql::kStateTable, row, "instances") > 0)
+      modalities.push_back(text_in(sql::kStateTable, row, "modality"));
   }
   return modalities;
 }

@@ -1,7 +1,7 @@
 #pragma once
 
-// A CommitStore over MongoDB: what a run writes is kept in a Batch and seen by what the run reads later, and made at once
-// in the end. So a run that fails before has written nothing.
+// A CommitStore over MongoDB: what a run writes is kept in a Batch and seen by what the run reads later, and made at
+// once in the end. So a run that fails before has written nothing.
 
 #include "gantry/index/mongo/batch.hpp"
 

@@ -63,7 +63,8 @@ Document& Document::null(std::string_view key) {
 Document& Document::blob(std::string_view key, std::string_view bytes) {
   static constexpr std::uint8_t kNothing = 0;
   const auto* const data = bytes.empty() ? &kNothing : reinterpret_cast<const std::uint8_t*>(bytes.data());
-  bson_append_binary(raw_.get(), key.data(), length(key), BSON_SUBTYPE_BINARY, data, static_cast<std::uint32_t>(bytes.size()));
+  bson_append_binary(raw_.get(), key.data(), length(key), BSON_SUBTYPE_BINARY, data,
+                     static_cast<std::uint32_t>(bytes.size()));
   return *this;
 }
 
@@ -134,7 +135,8 @@ std::int64_t number_of(const bson_t& document, const char* key) {
 std::vector<std::string> texts_of(const bson_t& document, const char* key) {
   std::vector<std::string> texts;
   bson_iter_t at, each;
-  if (!bson_iter_init_find(&at, &document, key) || !BSON_ITER_HOLDS_ARRAY(&at) || !bson_iter_recurse(&at, &each)) return texts;
+  if (!bson_iter_init_find(&at, &document, key) || !BSON_ITER_HOLDS_ARRAY(&at) || !bson_iter_recurse(&at, &each))
+    return texts;
   while (bson_iter_next(&each)) {
     std::uint32_t size = 0;
     const char* const text = BSON_ITER_HOLDS_UTF8(&each) ? bson_iter_utf8(&each, &size) : "";

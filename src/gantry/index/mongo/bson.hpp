@@ -17,7 +17,8 @@
 
 namespace gantry::index::mongo {
 
-/// A document. Fields are added in order; text that is no UTF-8 is kept with U+FFFD for its broken bytes, as BSON must be.
+/// A document. Fields are added in order; text that is no UTF-8 is kept with U+FFFD for its broken bytes, as BSON must
+/// be.
 class Document {
  public:
   Document() : raw_(bson_new()) {}

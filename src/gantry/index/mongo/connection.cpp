@@ -52,7 +52,8 @@ struct Reply {
 
 void set_unless_given(mongoc_uri_t& uri, const char* option, std::chrono::milliseconds value) {
   if (mongoc_uri_has_option(&uri, option)) return;
-  mongoc_uri_set_option_as_int32(&uri, option, static_cast<std::int32_t>(std::min<std::int64_t>(value.count(), INT32_MAX)));
+  mongoc_uri_set_option_as_int32(&uri, option,
+                                 static_cast<std::int32_t>(std::min<std::int64_t>(value.count(), INT32_MAX)));
 }
 
 /// True when every error of a bulk is a key that was taken.
@@ -85,8 +86,12 @@ void Bulk::remove(Document filter) { steps_.push_back({Kind::kRemove, std::move(
 // --- Session -----------------------------------------------------------------------------------------------------
 
 Session::Session(Session&& other) noexcept
-    : pool_(other.pool_), client_(std::exchange(other.client_, nullptr)), deadline_(other.deadline_),
-      session_(std::move(other.session_)), transient_(other.transient_), unknown_(other.unknown_) {}
+    : pool_(other.pool_),
+      client_(std::exchange(other.client_, nullptr)),
+      deadline_(other.deadline_),
+      session_(std::move(other.session_)),
+      transient_(other.transient_),
+      unknown_(other.unknown_) {}
 
 Session::~Session() {
   if (client_ == nullptr) return;
@@ -212,16 +217,18 @@ Result<std::optional<Document>> Session::change_one(std::string_view collection,
   Reply reply;
   bson_error_t error;
   ++pool_->round_trips_;
-  if (!mongoc_client_write_command_with_opts(client_, pool_->database_.c_str(), command.raw(), options.raw(), reply.fresh(),
-                                             &error)) {
+  if (!mongoc_client_write_command_with_opts(client_, pool_->database_.c_str(), command.raw(), options.raw(),
+                                             reply.fresh(), &error)) {
     return failed(error, &reply.raw);
   }
   bson_iter_t at;
-  if (!bson_iter_init_find(&at, &reply.raw, "value") || !BSON_ITER_HOLDS_DOCUMENT(&at)) return std::optional<Document>();
+  if (!bson_iter_init_find(&at, &reply.raw, "value") || !BSON_ITER_HOLDS_DOCUMENT(&at))
+    return std::optional<Document>();
   return std::optional<Document>(document_of(reply.raw, "value"));
 }
 
-Result<Session::Done> Session::write(std::string_view collection, const Bulk& bulk, Durability durability, bool may_repeat) {
+Result<Session::Done> Session::write(std::string_view collection, const Bulk& bulk, Durability durability,
+                                     bool may_repeat) {
   if (bulk.empty()) return Done{};
   GANTRY_LET(const std::int64_t left, milliseconds_left());
   (void)left;  // the bulk has no limit of its own but the socket's
@@ -237,7 +244,9 @@ Result<Session::Done> Session::write(std::string_view collection, const Bulk& bu
     const bson_t* const filter = step.filter.raw();
     const bson_t* const document = step.document.raw();
     switch (step.kind) {
-      case Bulk::Kind::kInsert: taken = mongoc_bulk_operation_insert_with_opts(operation.get(), document, nullptr, &error); break;
+      case Bulk::Kind::kInsert:
+        taken = mongoc_bulk_operation_insert_with_opts(operation.get(), document, nullptr, &error);
+        break;
       case Bulk::Kind::kReplace:
         taken = mongoc_bulk_operation_replace_one_with_opts(operation.get(), filter, document, upsert.raw(), &error);
         break;
@@ -250,7 +259,9 @@ Result<Session::Done> Session::write(std::string_view collection, const Bulk& bu
       case Bulk::Kind::kUpdateMany:
         taken = mongoc_bulk_operation_update_many_with_opts(operation.get(), filter, document, nullptr, &error);
         break;
-      case Bulk::Kind::kRemove: taken = mongoc_bulk_operation_remove_many_with_opts(operation.get(), filter, nullptr, &error); break;
+      case Bulk::Kind::kRemove:
+        taken = mongoc_bulk_operation_remove_many_with_opts(operation.get(), filter, nullptr, &error);
+        break;
     }
     if (!taken) return failed(error, nullptr);
   }
@@ -259,7 +270,8 @@ Result<Session::Done> Session::write(std::string_view collection, const Bulk& bu
   ++pool_->round_trips_;
   const bool done = mongoc_bulk_operation_execute(operation.get(), reply.fresh(), &error) != 0;
   if (!done && !(may_repeat && are_duplicates(reply.raw))) return failed(error, &reply.raw);
-  return Done{number_of(reply.raw, "nMatched") + number_of(reply.raw, "nUpserted"), number_of(reply.raw, "nRemoved"), !done};
+  return Done{number_of(reply.raw, "nMatched") + number_of(reply.raw, "nUpserted"), number_of(reply.raw, "nRemoved"),
+              !done};
 }
 
 Result<Document> Session::command(const Document& command, bool on_admin) {
@@ -316,7 +328,8 @@ Result<void> Session::commit() {
 void Session::abort() {
   if (!session_) return;
   bson_error_t ignored;  // a server that can't be told ends it by itself
-  if (mongoc_client_session_in_transaction(session_.get())) mongoc_client_session_abort_transaction(session_.get(), &ignored);
+  if (mongoc_client_session_in_transaction(session_.get()))
+    mongoc_client_session_abort_transaction(session_.get(), &ignored);
   session_.reset();
 }
 
@@ -360,7 +373,8 @@ Result<void> Pool::ask_server() {
     return answer.error();
   }
   const bson_t& said = *answer->raw();
-  if (number_of(said, "maxWireVersion") < kOldestWireVersion) return Error::unsupported("MongoDB 4.4 or later is needed");
+  if (number_of(said, "maxWireVersion") < kOldestWireVersion)
+    return Error::unsupported("MongoDB 4.4 or later is needed");
   heard_clock(number_of(said, "localTime"));
   Document build_info;
   build_info.small("buildInfo", 1);

@@ -35,8 +35,8 @@ class Pool;
 /// What find() looks for.
 struct Find {
   Document filter;
-  Document sort;        ///< empty: any order
-  Document projection;  ///< empty: whole documents
+  Document sort;           ///< empty: any order
+  Document projection;     ///< empty: whole documents
   std::int64_t limit = 0;  ///< 0: none
   int batch = 0;           ///< documents in a round trip; 0: as the server likes
 };
@@ -62,8 +62,8 @@ class Bulk {
   std::vector<Step> steps_;
 };
 
-/// How sure a write is when it returns. A stand-alone server's journal keeps the order of writes, so what is followed by
-/// a kDurable write is as durable as that.
+/// How sure a write is when it returns. A stand-alone server's journal keeps the order of writes, so what is followed
+/// by a kDurable write is as durable as that.
 enum class Durability { kDurable, kLater };
 
 /// A connection on loan to one thread, in a transaction or not. Every call honours the deadline.
@@ -71,7 +71,8 @@ class Session {
  public:
   using Visit = std::function<Result<bool>(const bson_t&)>;  ///< false: enough
 
-  Session(Pool& pool, mongoc_client_t* client, Deadline deadline) : pool_(&pool), client_(client), deadline_(deadline) {}
+  Session(Pool& pool, mongoc_client_t* client, Deadline deadline)
+      : pool_(&pool), client_(client), deadline_(deadline) {}
   Session(Session&& other) noexcept;
   Session& operator=(Session&&) = delete;
   ~Session();
@@ -81,7 +82,8 @@ class Session {
   Result<std::optional<Document>> find_one(std::string_view collection, const Find& what);
   Result<void> aggregate(std::string_view collection, std::span<const Document> pipeline, const Visit& visit);
   /// findAndModify on one document: what it became; nullopt when none meets `filter`.
-  Result<std::optional<Document>> change_one(std::string_view collection, const Document& filter, const Document& update);
+  Result<std::optional<Document>> change_one(std::string_view collection, const Document& filter,
+                                             const Document& update);
   struct Done {
     std::int64_t matched = 0, removed = 0;
     bool duplicates = false;  ///< some inserts and puts found their _id taken, and were not done

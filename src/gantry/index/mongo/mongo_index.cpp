@@ -27,7 +27,8 @@ Error no_tenant() { return Error::not_found("there is no tenant of this name"); 
 
 template <class Row>
 Result<void> belongs(const RequestContext& ctx, const Row& row) {
-  if (!row.tenant_id.empty() && row.tenant_id != ctx.tenant.str()) return Error::invalid("the row names another tenant");
+  if (!row.tenant_id.empty() && row.tenant_id != ctx.tenant.str())
+    return Error::invalid("the row names another tenant");
   if (!is_valid_uid(row.study_uid) || !is_valid_uid(row.series_uid)) {
     return Error::invalid("a UID of the row is not 1 to 64 digits and dots");
   }
@@ -44,7 +45,8 @@ Result<std::unique_ptr<MongoIndex>> MongoIndex::open(MongoSettings settings) {
   settings.connections = std::max(2U, settings.connections);
   auto impl = std::make_unique<Impl>();
   GANTRY_LET(impl->pool, mongo::Pool::open(settings));
-  impl->writer = std::make_unique<mongo::Writer>(*impl->pool, std::clamp(settings.writers, 1U, settings.connections - 1));
+  impl->writer =
+      std::make_unique<mongo::Writer>(*impl->pool, std::clamp(settings.writers, 1U, settings.connections - 1));
   RequestContext ctx;
   {
     GANTRY_LET(Session session, impl->pool->lend(ctx));
@@ -139,7 +141,8 @@ Result<void> MongoIndex::ensure_tenant(const RequestContext& ctx) {
   } else {
     Document set = mongo::by_text("tenant_id", ctx.tenant.view());
     set.number("state", static_cast<int>(TenantState::kActive));
-    for (const char* const counter : {"change_no", "bytes", "instances", "studies", "series", "quota_bytes", "quota_instances"}) {
+    for (const char* const counter :
+         {"change_no", "bytes", "instances", "studies", "series", "quota_bytes", "quota_instances"}) {
       set.number(counter, 0);
     }
     set.number("created_time", micros(impl_->pool->database_now()));
@@ -149,7 +152,8 @@ Result<void> MongoIndex::ensure_tenant(const RequestContext& ctx) {
 }
 
 // In the tenant's turn, so that no commit that is on its way goes by what was.
-Result<void> MongoIndex::Impl::set_tenant(const RequestContext& ctx, std::vector<std::pair<std::string, std::int64_t>> fields) {
+Result<void> MongoIndex::Impl::set_tenant(const RequestContext& ctx,
+                                          std::vector<std::pair<std::string, std::int64_t>> fields) {
   return writer->run(ctx, [&](Session&, BatchStore& store) -> Result<void> {
     sql::CommitStore::Loaded loaded;
     GANTRY_LET(const auto tenant, store.begin({}, loaded));

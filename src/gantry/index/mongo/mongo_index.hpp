@@ -9,13 +9,14 @@
 
 namespace gantry::index {
 
-/// The index in MongoDB 4.4 or later, shared by any number of nodes: in transactions on a replica set or sharded cluster,
-/// by a log of its own on a stand-alone server (mongo/writer.hpp). FerretDB 1.24 serves small archives with one node.
-/// Text that is no UTF-8 can't be kept: its broken bytes become U+FFFD.
+/// The index in MongoDB 4.4 or later, shared by any number of nodes: in transactions on a replica set or sharded
+/// cluster, by a log of its own on a stand-alone server (mongo/writer.hpp). FerretDB 1.24 serves small archives with
+/// one node. Text that is no UTF-8 can't be kept: its broken bytes become U+FFFD.
 class MongoIndex final : public InstanceIndex {
  public:
-  /// Connects and looks at the schema, or brings it up to date (`settings.migrate`). kUnsupported: made by a newer major,
-  /// or older than needed and not to be migrated, or MongoDB before 4.4; kUnavailable: no answer now; kInvalid: the URL.
+  /// Connects and looks at the schema, or brings it up to date (`settings.migrate`). kUnsupported: made by a newer
+  /// major, or older than needed and not to be migrated, or MongoDB before 4.4; kUnavailable: no answer now; kInvalid:
+  /// the URL.
   static Result<std::unique_ptr<MongoIndex>> open(MongoSettings settings);
   ~MongoIndex() override;
 
@@ -35,12 +36,14 @@ class MongoIndex final : public InstanceIndex {
                                const std::optional<SopUid>& sop, std::chrono::seconds object_grace) override;
   Result<std::vector<ObjectKey>> due_deletions(const RequestContext& ctx, std::size_t limit) override;
   Result<void> deletion_done(const RequestContext& ctx, std::span<const ObjectKey> keys) override;
-  Result<void> deletion_failed(const RequestContext& ctx, const ObjectKey& key, std::chrono::seconds retry_after) override;
+  Result<void> deletion_failed(const RequestContext& ctx, const ObjectKey& key,
+                               std::chrono::seconds retry_after) override;
   Result<std::vector<bool>> are_held(const RequestContext& ctx, std::span<const ObjectKey> keys) override;
   /// Reads in pages; rows that come or go meanwhile may or may not be visited.
   Result<void> visit_objects(const RequestContext& ctx, const std::function<bool(const HeldObject&)>& visit) override;
   Result<std::vector<std::string>> verify_counts(const RequestContext& ctx) override;
-  Result<std::vector<Change>> changes(const RequestContext& ctx, std::uint64_t after_version, std::size_t limit) override;
+  Result<std::vector<Change>> changes(const RequestContext& ctx, std::uint64_t after_version,
+                                      std::size_t limit) override;
   Result<void> ensure_tenant(const RequestContext& ctx) override;
   Result<void> set_quota(const RequestContext& ctx, std::uint64_t bytes, std::uint64_t instances) override;
   Result<void> set_tenant_state(const RequestContext& ctx, TenantState state) override;
@@ -48,7 +51,8 @@ class MongoIndex final : public InstanceIndex {
   Result<void> save_state_list(const RequestContext& ctx, std::span<const StateRow> states) override;
   Result<void> save_json_list(const RequestContext& ctx, std::span<const JsonRow> jsons) override;
   Result<std::vector<StateRow>> get_state_metaes(const RequestContext& ctx, const StudyUid& study) override;
-  Result<std::vector<StateRow>> get_json_metaes(const RequestContext& ctx, Timestamp end_time, std::size_t limit) override;
+  Result<std::vector<StateRow>> get_json_metaes(const RequestContext& ctx, Timestamp end_time,
+                                                std::size_t limit) override;
   Result<std::optional<JsonRow>> get_json_meta(const RequestContext& ctx, const StudyUid& study,
                                                const SeriesUid& series) override;
   Result<void> check(const RequestContext& ctx) override;

@@ -1,12 +1,12 @@
-// What only the MongoDB provider can do wrong: writers that die half way, turns between nodes, servers that do not answer.
+// What only the MongoDB provider can do wrong: writers that die half way, turns between nodes, servers that do not
+// answer.
 
 #include "gantry/index/mongo/mongo_index.hpp"
 
-#include <netinet/in.h>
-#include <sys/socket.h>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 #include "contract/index_contract.hpp"
 #include "gantry/base/handle.hpp"
@@ -75,7 +75,9 @@ class MongoIndexTest : public testing::Test {
   Batch plan(const Run& run) {
     auto session = database.session();
     const Document document = tenant();
-    const auto count = [&](const char* key) { return static_cast<std::uint64_t>(mongo::number_of(*document.raw(), key)); };
+    const auto count = [&](const char* key) {
+      return static_cast<std::uint64_t>(mongo::number_of(*document.raw(), key));
+    };
     sql::TenantRow row;
     row.change_no = count("change_no"), row.bytes = count("bytes"), row.instances = count("instances");
     row.studies = count("studies"), row.series = count("series");
@@ -125,7 +127,8 @@ TEST_P(MongoDeadWriter, LeavesABatchThatTheNextWriterFinishesWhole) {
   commit(instance("1", "1.1", "1.1.1", "a"));
   commit(instance("2", "2.1", "2.1.1"));
   // One is new, one takes the place of other bytes, one moves here from a study that ends by that.
-  die_with(plan_commit({instance("3", "3.1", "3.1.1"), instance("1", "1.1", "1.1.1", "b"), instance("3", "3.1", "2.1.1", "b")}));
+  die_with(plan_commit(
+      {instance("3", "3.1", "3.1.1"), instance("1", "1.1", "1.1.1", "b"), instance("3", "3.1", "2.1.1", "b")}));
   const Committed next = commit(instance("4", "4.1", "4.1.1"));
   EXPECT_EQ(next.outcome, Outcome::kStored);
   EXPECT_EQ(next.version, 7U) << "after the four numbers of the batch";
@@ -185,7 +188,8 @@ TEST_F(MongoIndexTest, AWriterWhoseTurnWasTakenAwayUndoesNothing) {
   commit(instance("1", "1.1", "1.1.2", "c"));
   auto session = database.session();
   ASSERT_TRUE(mongo::make(session, late, mongo::Guard::kVersions));
-  EXPECT_EQ(must(index->locate(ctx, newer.study, newer.series, newer.sop))->instance.location->object_key, newer.object_key);
+  EXPECT_EQ(must(index->locate(ctx, newer.study, newer.series, newer.sop))->instance.location->object_key,
+            newer.object_key);
   EXPECT_EQ(all(Level::kStudy)[0].study.attributes.patient_id, "P");
   EXPECT_EQ(all(Level::kStudy)[0].study.version, 3U);
   EXPECT_THAT(must(index->verify_counts(ctx)), IsEmpty());
@@ -227,7 +231,8 @@ TEST_F(MongoIndexTest, AStudyThatIsBeingChangedIsShownWithTheInstancesItHas) {
 TEST_F(MongoIndexTest, AnInstanceLargerThanADocumentIsRefusedAlone) {
   auto large = instance("1", "1.1", "1");
   large.attributes_zstd = std::string(16'000'000, 'x');
-  const auto outcomes = must(index->commit(ctx, std::vector{large, instance("1", "1.1", "2")}, ConflictPolicy::kReject));
+  const auto outcomes =
+      must(index->commit(ctx, std::vector{large, instance("1", "1.1", "2")}, ConflictPolicy::kReject));
   EXPECT_EQ(outcomes[0].outcome, Outcome::kRejected);
   EXPECT_NE(outcomes[0].detail, "");
   EXPECT_EQ(outcomes[1].outcome, Outcome::kStored);
@@ -342,7 +347,10 @@ TEST(MongoIndexOpen, AUrlThatIsNoneIsInvalid) {
 TEST(MongoBson, TextIsUtf8WhateverItWas) {
   EXPECT_EQ(mongo::valid_utf8("abc"), "abc");
   EXPECT_EQ(mongo::valid_utf8("𠮷é"), "𠮷é");
-  EXPECT_EQ(mongo::valid_utf8("a\xff" "b"), "a\xef\xbf\xbd" "b");
+  EXPECT_EQ(mongo::valid_utf8("a\xff"
+                              "b"),
+            "a\xef\xbf\xbd"
+            "b");
   EXPECT_EQ(mongo::valid_utf8("\xe5\xb1"), "\xef\xbf\xbd\xef\xbf\xbd");
   EXPECT_EQ(mongo::valid_utf8(std::string("a\0b\xc3", 4)), std::string("a\0b\xef\xbf\xbd", 6));
   Document document;

@@ -12,8 +12,8 @@ using mongo::by_any_of;
 using mongo::by_text;
 using mongo::Document;
 using mongo::Find;
-using mongo::Session;
 using mongo::number_in;
+using mongo::Session;
 using mongo::text_in;
 using mongo::text_of;
 using mongo::to_cells;
@@ -40,8 +40,8 @@ Result<TenantTotals> MongoIndex::totals(const RequestContext& ctx) {
     GANTRY_LET(const auto tenant, session.find_one(mongo::kTenants, find));
     if (!tenant) return TenantTotals{};
     const bson_t& row = *tenant->raw();
-    return TenantTotals{count_of(row, "studies"), count_of(row, "series"), count_of(row, "instances"), count_of(row, "bytes"),
-                        count_of(row, "change_no")};
+    return TenantTotals{count_of(row, "studies"), count_of(row, "series"), count_of(row, "instances"),
+                        count_of(row, "bytes"), count_of(row, "change_no")};
   });
 }
 
@@ -109,7 +109,8 @@ Result<std::vector<ObjectKey>> MongoIndex::due_deletions(const RequestContext& c
 }
 
 // Objects move from an instance's row to the queue, and enter that before they leave this: who looks in this order and
-// finds an object nowhere can be sure. What a dead writer left unfinished is finished first, as its objects are in neither.
+// finds an object nowhere can be sure. What a dead writer left unfinished is finished first, as its objects are in
+// neither.
 Result<std::vector<bool>> MongoIndex::are_held(const RequestContext& ctx, std::span<const ObjectKey> keys) {
   GANTRY_TRY(finish_abandoned(ctx));
   return impl_->read(ctx, [&](Session& session) -> Result<std::vector<bool>> {
@@ -164,7 +165,8 @@ Result<void> MongoIndex::visit_objects(const RequestContext& ctx, const std::fun
   }
 }
 
-Result<std::vector<Change>> MongoIndex::changes(const RequestContext& ctx, std::uint64_t after_version, std::size_t limit) {
+Result<std::vector<Change>> MongoIndex::changes(const RequestContext& ctx, std::uint64_t after_version,
+                                                std::size_t limit) {
   return impl_->read(ctx, [&](Session& session) -> Result<std::vector<Change>> {
     std::vector<Change> found;
     if (limit == 0) return found;
@@ -224,8 +226,8 @@ Result<std::optional<JsonRow>> MongoIndex::get_json_meta(const RequestContext& c
     if (!found) return std::optional<JsonRow>();
     const bson_t& row = *found->raw();
     return std::optional<JsonRow>(JsonRow{
-        text_of(row, "tenant_id"), text_of(row, "study_uid"), text_of(row, "series_uid"), text_of(row, "study_uid_hash"),
-        text_of(row, "series_uid_hash"), text_of(row, "study_date_origin"),
+        text_of(row, "tenant_id"), text_of(row, "study_uid"), text_of(row, "series_uid"),
+        text_of(row, "study_uid_hash"), text_of(row, "series_uid_hash"), text_of(row, "study_date_origin"),
         sql::timestamp(mongo::number_of(row, "created_time")), sql::timestamp(mongo::number_of(row, "flag_time")),
         static_cast<int>(mongo::number_of(row, "json_status")), static_cast<int>(mongo::number_of(row, "retry_times")),
         count_of(row, "version")});

@@ -23,10 +23,12 @@ constexpr std::size_t kDetailsAtOnce = 32;
 /// Completes hits by what searching does not read, and visits them as rows of the port.
 class Emitter {
  public:
-  Emitter(Session& session, const TenantId& tenant, const SearchQuery& query, const std::function<bool(SearchRow&&)>& visit)
+  Emitter(Session& session, const TenantId& tenant, const SearchQuery& query,
+          const std::function<bool(SearchRow&&)>& visit)
       : session_(session), tenant_(tenant), query_(query), visit_(visit) {}
 
-  Result<bool> take(const Search::Hit& hit) {
+  Result<bool> take(const Search::Hit& hit, bool has_details) {
+    if (has_details) return visit_(row_of(hit, *hit.instance));
     const bool details = query_.with_attributes || (query_.with_location && query_.level == Level::kInstance);
     if (!details) return visit_(row_of(hit, {}));
     waiting_.push_back(hit);
@@ -40,7 +42,8 @@ class Emitter {
     Find find;
     find.filter = mongo::by_any_of("_id", ids);
     if (query_.level == Level::kInstance && query_.with_location) {
-      for (const char* const column : {"object_key", "size", "file_sha256", "frame_index"}) find.projection.small(column, 1);
+      for (const char* const column : {"object_key", "size", "file_sha256", "frame_index"})
+        find.projection.small(column, 1);
     }
     if (query_.with_attributes) find.projection.small("attributes", 1);
     std::map<std::string, CellRow> details;
@@ -101,8 +104,9 @@ Result<void> MongoIndex::search(const RequestContext& ctx, const SearchQuery& qu
   return impl_->read_one_state(ctx, [&](Session& session) -> Result<void> {
     Emitter emitter(session, ctx.tenant, query, visit);
     bool more = true;
-    GANTRY_TRY(Search(session, ctx.tenant, query).page([&](const Search::Hit& hit) -> Result<bool> {
-      GANTRY_LET(more, emitter.take(hit));
+    Search search(session, ctx.tenant, query);
+    GANTRY_TRY(search.page([&](const Search::Hit& hit) -> Result<bool> {
+      GANTRY_LET(more, emitter.take(hit, search.has_details()));
       return more;
     }));
     if (more) GANTRY_TRY(emitter.flush());
@@ -114,7 +118,8 @@ Result<std::uint64_t> MongoIndex::count(const RequestContext& ctx, const SearchQ
   GANTRY_TRY(validate(query));
   return impl_->read_one_state(ctx, [&](Session& session) -> Result<std::uint64_t> {
     std::uint64_t hits = 0;
-    GANTRY_TRY(Search(session, ctx.tenant, query).all([&](const Search::Hit&) -> Result<bool> { return ++hits <= most; }));
+    GANTRY_TRY(
+        Search(session, ctx.tenant, query).all([&](const Search::Hit&) -> Result<bool> { return ++hits <= most; }));
     return hits;
   });
 }

@@ -20,8 +20,8 @@ struct Counted {
 };
 using CountedBy = std::map<std::string, Counted>;
 
-/// Adds `amount` (an expression) of each document that meets `filter`, by the value of `key`. One sum at a time: FerretDB
-/// gives only the first of several.
+/// Adds `amount` (an expression) of each document that meets `filter`, by the value of `key`. One sum at a time:
+/// FerretDB gives only the first of several.
 Result<void> sum_by(Session& session, std::string_view collection, const char* key, const Document& filter,
                     const Document& amount, std::int64_t Counted::*sum, CountedBy& into) {
   std::vector<Document> pipeline(2);
@@ -116,7 +116,8 @@ class Verifier {
     for (const auto& [id, counted] : studies_) ids.push_back(id);
     Find find;
     find.filter = mongo::by_any_of("_id", ids);
-    static constexpr std::string_view kColumns[] = {"tenant_id", "study_uid", "study_related_series", "study_related_instances"};
+    static constexpr std::string_view kColumns[] = {"tenant_id", "study_uid", "study_related_series",
+                                                    "study_related_instances"};
     find.projection = mongo::columns_only(kColumns);
     GANTRY_TRY(session_.find(mongo::kStudies, find, [this](const bson_t& row) -> Result<bool> {
       const auto counted = studies_.extract(text_of(row, "_id")).mapped();
@@ -138,7 +139,8 @@ class Verifier {
   Result<void> verify_tenants() {
     CountedBy images, studies;
     GANTRY_TRY(count_by(session_, mongo::kImages, "tenant_id", {}, images));
-    GANTRY_TRY(sum_by(session_, mongo::kImages, "tenant_id", {}, mongo::by_text("$sum", "$size"), &Counted::bytes, images));
+    GANTRY_TRY(
+        sum_by(session_, mongo::kImages, "tenant_id", {}, mongo::by_text("$sum", "$size"), &Counted::bytes, images));
     GANTRY_TRY(count_by(session_, mongo::kStudies, "tenant_id", {}, studies));
     Find all;
     GANTRY_TRY(session_.find(mongo::kTenants, all, [&](const bson_t& row) -> Result<bool> {

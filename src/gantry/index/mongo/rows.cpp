@@ -37,7 +37,9 @@ std::string series_id(std::string_view tenant, std::string_view study, std::stri
   return study_id(tenant, study).append("/").append(series);
 }
 
-std::string image_id(std::string_view tenant, std::string_view sop) { return std::string(tenant).append("/").append(sop); }
+std::string image_id(std::string_view tenant, std::string_view sop) {
+  return std::string(tenant).append("/").append(sop);
+}
 
 std::string change_id(std::string_view tenant, std::uint64_t version) {
   std::string number = std::to_string(version);
@@ -95,7 +97,8 @@ Document to_document(const Table& table, const CellRow& row) {
   if (&table == &sql::kStateTable) {
     document.texts("terms", texts_of_terms(to_series(row).terms));
     document.text("study_key", study_id(text("tenant_id"), text("study_uid")));
-    if (number_in(table, row, "json_due") != 0) document.number("json_due_since", number_in(table, row, "updated_time"));
+    if (number_in(table, row, "json_due") != 0)
+      document.number("json_due_since", number_in(table, row, "updated_time"));
   }
   if (&table == &sql::kImageTable) {
     document.text("study_key", study_id(text("tenant_id"), text("study_uid")));
@@ -122,7 +125,8 @@ CellRow to_cells(const Table& table, const bson_t& document) {
     const std::string_view name = bson_iter_key(&at);
     std::size_t place = next;
     if (place >= table.columns.size() || table.columns[place].name != name) {
-      const auto found = std::find_if(table.columns.begin(), table.columns.end(), [&](const auto& c) { return c.name == name; });
+      const auto found =
+          std::find_if(table.columns.begin(), table.columns.end(), [&](const auto& c) { return c.name == name; });
       if (found == table.columns.end()) continue;
       place = static_cast<std::size_t>(found - table.columns.begin());
     }

@@ -1,6 +1,7 @@
 #pragma once
 
-// Documents of the collections: the columns of sql/tables.hpp under their names, `_id`, and what MongoDB's indexes need.
+// Documents of the collections: the columns of sql/tables.hpp under their names, `_id`, and what MongoDB's indexes
+// need.
 
 #include <map>
 #include <string>

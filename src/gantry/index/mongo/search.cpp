@@ -14,8 +14,9 @@ namespace {
 /// Conditions that at most so many studies meet are looked up first.
 constexpr std::size_t kNarrowMost = 2000;
 constexpr std::size_t kStudiesAtOnce = 64;
-/// Rows below that are asked for together.
+/// Rows below that are asked for together, with blobs fewer.
 constexpr std::int64_t kRowsAtOnce = 256;
+constexpr std::int64_t kBlobsAtOnce = 32;
 /// What sorting here may hold (DESIGN §13).
 constexpr std::size_t kSortBytesMost = 16U << 20;
 
@@ -48,7 +49,10 @@ Document terms_condition(const TermLookup& lookup) {
   std::string end = kind;
   end.back() = ';';  // follows ':'
   const bool open = lookup.below.empty() && lookup.through.empty();
-  return wrapped("terms", wrapped("$elemMatch", bounds(kind + lookup.from, open ? end : lookup.below.empty() ? "" : kind + lookup.below,
+  return wrapped("terms", wrapped("$elemMatch", bounds(kind + lookup.from,
+                                                       open                   ? end
+                                                       : lookup.below.empty() ? ""
+                                                                              : kind + lookup.below,
                                                        lookup.through.empty() ? "" : kind + lookup.through)));
 }
 
@@ -102,15 +106,6 @@ Document study_order(const std::vector<Order>& order) {
   return sort;
 }
 
-/// Rows without what only their reading needs.
-Document without_blobs() {
-  Document projection;
-  for (const char* const column : {"attributes", "frame_index", "file_sha256", "dataset_sha256", "study_key", "series_key"}) {
-    projection.small(column, 0);
-  }
-  return projection;
-}
-
 std::size_t bytes_of(const CellRow& row) {
   std::size_t bytes = row.size() * sizeof(sql::Cell);
   for (const auto& cell : row) {
@@ -128,7 +123,14 @@ std::string Search::Hit::value(Field field) const {
 }
 
 Search::Search(Session& session, const TenantId& tenant, const SearchQuery& query)
-    : session_(session), tenant_(tenant), query_(query), matchers_(query.matches.begin(), query.matches.end()) {}
+    : session_(session),
+      tenant_(tenant),
+      query_(query),
+      matchers_(query.matches.begin(), query.matches.end()),
+      by_walk_(std::all_of(query.order.begin(), query.order.end(),
+                           [](const Order& by) { return level_of(by.field) == Level::kStudy; })),
+      details_(by_walk_ && query.level == Level::kInstance && query.offset == 0 &&
+               (query.with_location || query.with_attributes)) {}
 
 bool Search::meets(Level level, const Hit& hit) const {
   const ValueOf value_of = [&hit](Field field) { return hit.value(field); };
@@ -275,7 +277,8 @@ Result<void> Search::walk(bool ordered, const Visit& visit) {
   GANTRY_TRY(session_.find(kStudies, find, [&](const bson_t& document) -> Result<bool> {
     GANTRY_LET(Study study, read_study(document));
     const Hit hit{study.row, nullptr, nullptr};
-    if (number_in(sql::kStudyTable, *study.row, "study_related_instances") == 0 || !meets(Level::kStudy, hit)) return true;
+    if (number_in(sql::kStudyTable, *study.row, "study_related_instances") == 0 || !meets(Level::kStudy, hit))
+      return true;
     if (query_.level == Level::kStudy) return visit(hit);
     series += number_in(sql::kStudyTable, *study.row, "study_related_series");
     group.push_back(std::move(study));
@@ -288,6 +291,14 @@ Result<void> Search::walk(bool ordered, const Visit& visit) {
   if (!more || group.empty()) return {};
   GANTRY_LET(more, below_studies(group, visit));
   return {};
+}
+
+Document Search::image_columns() const {
+  Document projection;
+  for (const char* const unused : {"dataset_sha256", "study_key", "series_key"}) projection.small(unused, 0);
+  if (!details_ || !query_.with_attributes) projection.small("attributes", 0);
+  if (!details_ || !query_.with_location) projection.small("frame_index", 0).small("file_sha256", 0);
+  return projection;
 }
 
 Result<bool> Search::below_studies(const std::vector<Study>& studies, const Visit& visit) {
@@ -327,7 +338,7 @@ Result<bool> Search::below_studies(const std::vector<Study>& studies, const Visi
         continue;
       }
       series.study = study.row;
-      if (!group.empty() && instances + series.instances > kRowsAtOnce) {
+      if (!group.empty() && instances + series.instances > (details_ ? kBlobsAtOnce : kRowsAtOnce)) {
         GANTRY_LET(const bool more, below_series(group, visit));
         if (!more) return false;
         group.clear();
@@ -355,7 +366,7 @@ Result<bool> Search::below_series(const std::vector<Series>& group, const Visit&
   find.filter = by_any_of("series_key", keys);
   if (query_.sop) find.filter.text("_id", image_id(tenant_.view(), query_.sop->view()));
   find.sort.small("series_key", 1).small("instance_number_key", 1).small("sop_uid", 1);
-  find.projection = without_blobs();
+  find.projection = image_columns();
   std::map<std::string, std::vector<Row>> waiting;
   GANTRY_TRY(session_.find(kImages, find, [&](const bson_t& document) -> Result<bool> {
     auto row = std::make_shared<const CellRow>(to_cells(sql::kImageTable, document));
@@ -377,20 +388,22 @@ Result<bool> Search::below_series(const std::vector<Series>& group, const Visit&
 
 // --- What comes out ------------------------------------------------------------------------------------------------
 
-Result<void> Search::all(const Visit& visit) { return walk(false, visit); }
+Result<void> Search::all(const Visit& visit) {
+  details_ = false;
+  return walk(false, visit);
+}
 
 Result<void> Search::page(const Visit& visit) {
   if (query_.limit && *query_.limit == 0) return {};
-  const std::uint64_t end = query_.limit ? query_.offset + std::min(*query_.limit, UINT64_MAX - query_.offset) : UINT64_MAX;
+  const std::uint64_t end =
+      query_.limit ? query_.offset + std::min(*query_.limit, UINT64_MAX - query_.offset) : UINT64_MAX;
   std::uint64_t seen = 0;
   const Visit paged = [&](const Hit& hit) -> Result<bool> {
     if (seen++ < query_.offset) return true;
     GANTRY_LET(const bool more, visit(hit));
     return more && seen < end;
   };
-  const bool by_walk = std::all_of(query_.order.begin(), query_.order.end(),
-                                   [](const Order& by) { return level_of(by.field) == Level::kStudy; });
-  return by_walk ? walk(true, paged) : sorted(end, paged);
+  return by_walk_ ? walk(true, paged) : sorted(end, paged);
 }
 
 // Fields below the study before its own: all hits are compared, and the first ones kept.
@@ -418,7 +431,8 @@ Result<void> Search::sorted(std::uint64_t most, const Visit& visit) {
       for (const Hit& kept : hits) bytes += size_of(kept);
     }
     if (bytes > kSortBytesMost) {
-      return Error::too_large("this order is over more rows than a search may hold; narrow it, or order by fields of studies");
+      return Error::too_large(
+          "this order is over more rows than a search may hold; narrow it, or order by fields of studies");
     }
     return true;
   }));

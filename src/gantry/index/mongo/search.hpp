@@ -1,8 +1,8 @@
 #pragma once
 
-// A search as a walk: studies in order, below each its series in order, below each its instances in order. What an index
-// of the database can say narrows each step; every condition is asked of every row again (matching.hpp), so the narrowing
-// decides speed alone.
+// A search as a walk: studies in order, below each its series in order, below each its instances in order. What an
+// index of the database can say narrows each step; every condition is asked of every row again (matching.hpp), so the
+// narrowing decides speed alone.
 
 #include <functional>
 #include <map>
@@ -19,7 +19,8 @@ namespace gantry::index::mongo {
 
 class Search {
  public:
-  /// Rows in the order of their tables' columns; null below the query's level. An instance's row has no blobs.
+  /// Rows in the order of their tables' columns; null below the query's level. An instance's row has its location and
+  /// attributes when has_details().
   struct Hit {
     std::shared_ptr<const sql::CellRow> study, series, instance;
     [[nodiscard]] std::string value(Field field) const;
@@ -32,6 +33,9 @@ class Search {
   Result<void> page(const Visit& visit);
   /// Visits all hits in any order.
   Result<void> all(const Visit& visit);
+  /// True when page() reads what the query asks for beside the row with it: not when hits are passed over, or sorted
+  /// here.
+  [[nodiscard]] bool has_details() const noexcept { return details_; }
 
  private:
   using Row = std::shared_ptr<const sql::CellRow>;
@@ -51,6 +55,7 @@ class Search {
   Result<bool> look_up(const char* collection, Document filter);
   [[nodiscard]] Document study_filter() const;
   [[nodiscard]] Document series_filter() const;
+  [[nodiscard]] Document image_columns() const;
   Result<void> walk(bool ordered, const Visit& visit);
   Result<bool> below_studies(const std::vector<Study>& studies, const Visit& visit);
   Result<bool> below_series(const std::vector<Series>& group, const Visit& visit);
@@ -63,6 +68,8 @@ class Search {
   const SearchQuery& query_;
   std::vector<Matcher> matchers_;
   std::optional<std::vector<std::string>> studies_;  ///< UIDs that narrow() found
+  bool by_walk_;                                     ///< the order is that of a walk
+  bool details_;
 };
 
 }  // namespace gantry::index::mongo

@@ -67,8 +67,8 @@ bool pause(Deadline deadline, std::chrono::milliseconds most) {
 
 }  // namespace
 
-/// One writer of a tenant at a time in this process, and as many in all as there are lanes: the others wait here, and not
-/// by asking the server.
+/// One writer of a tenant at a time in this process, and as many in all as there are lanes: the others wait here, and
+/// not by asking the server.
 class Writer::Turn {
  public:
   Turn(Writer& writer, std::string tenant) : writer_(writer), tenant_(std::move(tenant)) {}
@@ -88,7 +88,8 @@ class Writer::Turn {
     const auto free = [this] { return writer_.busy_lanes_ < writer_.lanes_ && !writer_.writing_.contains(tenant_); };
     // A wait has an end, whoever forgot to give one.
     const Deadline until = std::min(deadline, Clock::now() + 10min);
-    if (!writer_.freed_.wait_until(lock, until, free)) return Error::timeout("the deadline passed before the turn to write came");
+    if (!writer_.freed_.wait_until(lock, until, free))
+      return Error::timeout("the deadline passed before the turn to write came");
     ++writer_.busy_lanes_;
     writer_.writing_.insert(tenant_);
     taken_ = true;
@@ -140,16 +141,18 @@ Result<void> Writer::run(const RequestContext& ctx, const Work& work) {
         GANTRY_LET(const End end, finish(session, ctx, made));
         if (end == End::kCommitted) return {};
         again = end == End::kNot;
-        return Error::unavailable(end == End::kNot ? "the change was not made"
-                                                   : "the database did not say whether the change was made; it may be asked "
-                                                     "for again");
+        return Error::unavailable(end == End::kNot
+                                      ? "the change was not made"
+                                      : "the database did not say whether the change was made; it may be asked "
+                                        "for again");
       });
       result = work(session, store);
     } else {
       result = lock.error();
     }
     // A connection may have been closed while nobody used it: that is seen once.
-    if (!result && !finished) again = session.is_transient() || (session.is_unknown() && !std::exchange(lost_once, true));
+    if (!result && !finished)
+      again = session.is_transient() || (session.is_unknown() && !std::exchange(lost_once, true));
     if (!result && result.error().kind() == ErrorKind::kTimeout) again = false;
     if (transactions) {
       session.abort();
@@ -343,7 +346,8 @@ Result<bool> Writer::has_changes_of(Session& session, const Batch& batch) {
 
 Writer::End Writer::settle(Session& session, const RequestContext& ctx, const Batch& batch) {
   const auto now = Clock::now();
-  const Deadline until = ctx.deadline == Deadline::max() ? now + kSettleMost : std::max(ctx.deadline, now + kSettleMost);
+  const Deadline until =
+      ctx.deadline == Deadline::max() ? now + kSettleMost : std::max(ctx.deadline, now + kSettleMost);
   session.set_deadline(until);
   do {
     session.abort();
@@ -376,7 +380,8 @@ Result<Writer::End> Writer::settle_once(Session& session, const Batch& batch) {
     // Its naming may be on its way. Without the turn it finds no document.
     GANTRY_TRY(unlock(session, batch.tenant, batch.id));
     GANTRY_LET(const auto now, session.find_one(kTenants, find));
-    if (now && text_of(*now->raw(), "writer_id") == batch.id) return Error::unavailable("the batch was named meanwhile");
+    if (now && text_of(*now->raw(), "writer_id") == batch.id)
+      return Error::unavailable("the batch was named meanwhile");
     return End::kNot;
   }
   if (text_of(document, "writer_batch") == batch.id) return Error::unavailable("another writer is finishing the batch");

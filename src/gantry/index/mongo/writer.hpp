@@ -6,7 +6,8 @@
 // document, and a batch goes in like this:
 //   1. the batch and its instances are written to `dicom_batch`, where nobody looks;
 //   2. one update of the tenant's document names the batch: from here on it is committed;
-//   3. the batch is made (batch.hpp): studies are marked pending, instances, series, studies with counts and versions, changes;
+//   3. the batch is made (batch.hpp): studies are marked pending, instances, series, studies with counts and versions,
+//   changes;
 //   4. one update sets the tenant's counters and gives the turn to the next.
 // Who finds a lease that ran out finishes the batch that it names, or forgets the one that it does not name yet.
 
@@ -27,8 +28,8 @@ class Writer {
 
   /// Works on a store whose begin() gives the tenant's row, until its finish() or to an end without writing.
   using Work = std::function<Result<void>(Session&, BatchStore&)>;
-  /// Runs `work`; again, when it failed for a reason of its time and was certainly not committed. Done: what finish() was
-  /// given is durable and visible. kUnavailable, kTimeout: it is not, or nobody knows.
+  /// Runs `work`; again, when it failed for a reason of its time and was certainly not committed. Done: what finish()
+  /// was given is durable and visible. kUnavailable, kTimeout: it is not, or nobody knows.
   Result<void> run(const RequestContext& ctx, const Work& work);
   /// Writes that need no turn of a tenant: in a lane.
   Result<void> write(const RequestContext& ctx, std::string_view collection, const Bulk& bulk);
@@ -40,7 +41,8 @@ class Writer {
   enum class End { kCommitted, kNot, kUnknown };
 
   Result<std::optional<sql::TenantRow>> lock(Session& session, const RequestContext& ctx, const std::string& id);
-  Result<std::optional<sql::TenantRow>> lock_in_transaction(Session& session, const TenantId& tenant, const std::string& id);
+  Result<std::optional<sql::TenantRow>> lock_in_transaction(Session& session, const TenantId& tenant,
+                                                            const std::string& id);
   Result<void> take_over(Session& session, const TenantId& tenant, const bson_t& locked, const std::string& id);
   Result<void> unlock(Session& session, const TenantId& tenant, const std::string& id);
   Result<End> finish(Session& session, const RequestContext& ctx, Batch& batch);
