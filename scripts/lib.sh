@@ -30,6 +30,22 @@ TEST_PACKAGES=(
 command -v node >/dev/null || TEST_PACKAGES+=(nodejs)
 command -v npm >/dev/null || TEST_PACKAGES+=(npm)
 
+# Where the machine has no mongod, FerretDB stands in, which is built with Go 1.22 or later; Debian 12 has one in its
+# backports alone.
+GO_PACKAGE=golang-1.23-go
+# Prints a Go that is new enough.
+find_go() {
+  local go
+  for go in "$(command -v go || true)" /usr/local/go/bin/go /usr/lib/go-1.*/bin/go; do
+    [[ -x $go && "$(GOTOOLCHAIN=local "$go" env GOVERSION)" =~ ^go1\.([0-9]+) ]] || continue
+    ((BASH_REMATCH[1] >= 22)) || continue
+    printf '%s\n' "$go"
+    return
+  done
+  return 1
+}
+if ! command -v mongod >/dev/null && ! find_go >/dev/null; then TEST_PACKAGES+=("$GO_PACKAGE"); fi
+
 say() { printf '\n==> %s\n' "$*"; }
 die() {
   printf '\n%s: %s\n' "$(basename "$0")" "$*" >&2
@@ -71,6 +87,17 @@ unguard_services() {
   POLICY_IS_OURS=no
 }
 
+# Adds the backports of the Debian that apt takes its packages from.
+add_backports() {
+  local from
+  from="$(apt-get indextargets --format '$(REPO_URI) $(RELEASE)' 'Created-By: Packages' | awk '$2 == "bookworm" {print $1; exit}')"
+  [[ -n $from ]] || die "$GO_PACKAGE is in Debian 12's backports, and apt's sources name no Debian 12 to find them by"
+  say "Adding bookworm-backports to apt's sources (/etc/apt/sources.list.d/gantry-backports.list)"
+  printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s bookworm-backports main\n' "$from" |
+    as_root tee /etc/apt/sources.list.d/gantry-backports.list >/dev/null
+  as_root apt-get update -qq
+}
+
 # install_packages PACKAGE…: installs what is missing, nothing else, and asks before anything would be removed.
 install_packages() {
   local missing removed answer
@@ -82,6 +109,7 @@ install_packages() {
   command -v apt-get >/dev/null || die "needs Debian 12 packages that are missing here: ${missing[*]}"
   say "Installing ${#missing[@]} of $# Debian packages: ${missing[*]}"
   as_root apt-get update -qq
+  if [[ " ${missing[*]} " == *" $GO_PACKAGE "* ]] && ! apt-cache show "$GO_PACKAGE" >/dev/null 2>&1; then add_backports; fi
   local plan
   plan="$(apt-get -s install --no-install-recommends "${missing[@]}")" || die "apt can't install ${missing[*]} (see above)"
   removed="$(awk '/^Remv /{print $2}' <<<"$plan" | paste -sd' ')"

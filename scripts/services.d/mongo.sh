@@ -4,20 +4,6 @@
 # so both listen on the loopback alone.
 
 SERVICE_PACKAGES=()
-GO_PACKAGE=golang-1.23-go  # of bookworm-backports; Debian 12's own Go is too old
-
-# Prints a Go that is new enough.
-find_go() {
-  local go
-  for go in "$(command -v go || true)" /usr/local/go/bin/go /usr/lib/go-1.*/bin/go; do
-    [[ -x $go ]] || continue
-    [[ "$(GOTOOLCHAIN=local "$go" env GOVERSION)" =~ ^go1\.([0-9]+) ]] && ((BASH_REMATCH[1] >= 22)) || continue
-    printf '%s\n' "$go"
-    return
-  done
-  return 1
-}
-
 if ! command -v mongod >/dev/null && ! find_go >/dev/null; then SERVICE_PACKAGES=("$GO_PACKAGE"); fi
 
 service_init() {
