@@ -1,5 +1,6 @@
 #include "gantry/dicomweb/stow/reply_dataset.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <string_view>
 #include <utility>
@@ -13,9 +14,39 @@ std::string hex8(std::uint32_t tag) {
   return text;
 }
 
-void append_json_string(std::string& out, std::string_view text) {
+/// How many bytes of well-formed UTF-8 the character at `at` has; 0 when it is none (Unicode 15 table 3-7).
+std::size_t utf8_length(std::string_view text, std::size_t at) {
+  const auto byte = [&](std::size_t i) -> unsigned { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0; };
+  const auto follows = [&](std::size_t i) { return (byte(i) & 0xC0U) == 0x80U; };
+  const unsigned first = byte(at);
+  const unsigned second = byte(at + 1);
+  if (first < 0x80) return 1;
+  if (!follows(at + 1)) return 0;
+  if (first >= 0xC2 && first <= 0xDF) return 2;
+  if (!follows(at + 2)) return 0;
+  if (first == 0xE0) return second >= 0xA0 ? 3 : 0;
+  if (first == 0xED) return second < 0xA0 ? 3 : 0;
+  if (first > 0xE0 && first <= 0xEF) return 3;
+  if (!follows(at + 3)) return 0;
+  if (first == 0xF0) return second >= 0x90 ? 4 : 0;
+  if (first == 0xF4) return second < 0x90 ? 4 : 0;
+  return first > 0xF0 && first < 0xF4 ? 4 : 0;
+}
+
+/// `text` with '?' for what is no UTF-8: a sender's own bytes must not make our answer unreadable.
+std::string as_utf8(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size();) {
+    const std::size_t length = utf8_length(text, i);
+    out.append(length == 0 ? "?" : text.substr(i, length));
+    i += std::max<std::size_t>(length, 1);
+  }
+  return out;
+}
+
+void append_json_string(std::string& out, std::string_view raw) {
   out += '"';
-  for (const char c : text) {
+  for (const char c : as_utf8(raw)) {
     const auto byte = static_cast<unsigned char>(c);
     if (c == '"' || c == '\\') {
       out += '\\';
@@ -77,8 +108,8 @@ void append_json(std::string& out, const ReplyDataset& dataset) {
 }
 
 /// Text of an element or attribute value. Control characters that XML 1.0 can't hold become '?'.
-void append_xml_text(std::string& out, std::string_view text) {
-  for (const char c : text) {
+void append_xml_text(std::string& out, std::string_view raw) {
+  for (const char c : as_utf8(raw)) {
     const auto byte = static_cast<unsigned char>(c);
     switch (c) {
       case '&': out += "&amp;"; break;

@@ -169,5 +169,12 @@ TEST(StoreAnswer, TellsAnInstanceThatWasThereAlreadyFromANewOne) {
 
 TEST(StoreAnswer, WithoutAnyInstanceItIsABadRequest) { EXPECT_EQ(answer({}).status, 400); }
 
+TEST(StoreAnswer, StaysReadableWhateverBytesASenderUsed) {
+  for (const auto format : {AnswerFormat::kJson, AnswerFormat::kXml}) {
+    const auto body = body_of(answer({failed(0xC000, "a type of \xFF\xC0\x80\xED\xA0\x80 and \xC3\xA9 and \xF0\x9F\x98\x80")}, format));
+    EXPECT_THAT(body, HasSubstr("a type of ?????? and \xC3\xA9 and \xF0\x9F\x98\x80"));
+  }
+}
+
 }  // namespace
 }  // namespace gantry::dicomweb::stow
