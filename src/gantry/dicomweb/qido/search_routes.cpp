@@ -99,6 +99,13 @@ Result<Response> SearchJob::run() const {
   return response;
 }
 
+/// The answer names the value that was wrong; the log must not, for it may be a patient's name (DESIGN §9).
+Response search_problem(const Error& error) {
+  Response response = http::problem(error);
+  if (error.kind() == ErrorKind::kInvalid) response.log_detail = "invalid: a search parameter, which only the answer names";
+  return response;
+}
+
 Task<Response> search(Services& services, Request& request, Level level) {
   const auto& study = request.parameter("study");
   const auto& series = request.parameter("series");
@@ -112,7 +119,7 @@ Task<Response> search(Services& services, Request& request, Level level) {
   if (!study.empty()) job.request.study = StudyUid(study);
   if (!series.empty()) job.request.series = SeriesUid(series);
   const auto read = qido::read_parameters(*query, job.request);
-  if (!read) co_return http::problem(read.error());
+  if (!read) co_return search_problem(read.error());
   const auto ranges = accepted_ranges(request.headers, *query);
   const Offer* offer = choose(ranges, offers());
   if (offer == nullptr) co_return not_acceptable(offers());
@@ -125,7 +132,7 @@ Task<Response> search(Services& services, Request& request, Level level) {
   if (const auto held = request.headers.joined("If-None-Match")) job.conditional.add("If-None-Match", *held);
   auto work = [job = std::move(job)] { return job.run(); };
   auto response = co_await run_on(services.index_pool, std::move(work));
-  if (!response) co_return http::problem(response.error());
+  if (!response) co_return search_problem(response.error());
   co_return *std::move(response);
 }
 

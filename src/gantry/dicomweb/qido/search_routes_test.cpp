@@ -104,6 +104,14 @@ TEST_F(SearchRoutes, MalformedParametersAreRefusedWithAReason) {
   EXPECT_EQ(get("/studies/1.2/series/x/instances").status, 400);
 }
 
+TEST_F(SearchRoutes, WhatWasSearchedForStaysOutOfTheLog) {
+  for (const char* query : {"PatientBirthDate=Doe%5EJane", "StudyInstanceUID=Doe%5EJane", "Doe%5EJane=1", "limit=Doe%5EJane"}) {
+    const auto answer = get(std::string("/studies?") + query);
+    if (answer.status == 400) EXPECT_THAT(answer.body, HasSubstr("Doe^Jane")) << "who asked may know";
+    EXPECT_THAT(answer.log_detail, Not(HasSubstr("Doe"))) << query;
+  }
+}
+
 TEST_F(SearchRoutes, AnUnchangedArchiveAnswersNotModified) {
   store_studies(1);
   const auto first = get("/studies");
