@@ -76,14 +76,14 @@ inline part10::DataSetBuilder pixels(std::uint16_t rows, std::uint16_t columns, 
   return data;
 }
 
-/// Group 0028 and encapsulated Pixel Data with a fragment per frame.
-inline part10::DataSetBuilder compressed(std::initializer_list<std::string_view> fragments) {
+/// Group 0028 and encapsulated Pixel Data of so many frames, without an offset table; by default a fragment is a frame.
+inline part10::DataSetBuilder compressed(const std::vector<std::string>& fragments, std::size_t frames = 0) {
   part10::DataSetBuilder data;
   data.us({0x0028, 0x0002}, 1).text({0x0028, 0x0004}, "CS", "MONOCHROME2");
-  data.text({0x0028, 0x0008}, "IS", std::to_string(fragments.size()));
+  data.text({0x0028, 0x0008}, "IS", std::to_string(frames == 0 ? fragments.size() : frames));
   data.us({0x0028, 0x0010}, 8).us({0x0028, 0x0011}, 8).us({0x0028, 0x0100}, 8);
   data.undefined({0x7FE0, 0x0010}, "OB").fragment("");
-  for (const auto fragment : fragments) data.fragment(fragment);
+  for (const auto& fragment : fragments) data.fragment(fragment);
   data.end_sequence();
   return data;
 }

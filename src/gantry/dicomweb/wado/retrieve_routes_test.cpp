@@ -277,6 +277,49 @@ TEST_F(RetrieveRoutes, CompressedPixelDataHasAPartPerFrame) {
   EXPECT_EQ(get_as(target, "application/octet-stream").status, 406) << "that would mean decoded";
 }
 
+TEST_F(RetrieveRoutes, ThousandsOfFramesAreNotListedInMemory) {
+  constexpr int kFrames = 3000;
+  std::vector<std::string> frames;
+  for (int i = 1; i <= kFrames; ++i) frames.push_back("frame " + std::string(static_cast<std::size_t>(i % 7) * 2, 'x'));
+  Made made = jpeg();
+  made.tail = compressed(frames);
+  archive_.store(part10_file(made));
+  const auto answer = get(std::string(kInstance) + "/pixeldata");
+  ASSERT_EQ(answer.status, 200);
+  EXPECT_TRUE(answer.known_length);
+  EXPECT_EQ(answer.segments, 1U);
+  const auto parts = parts_of(answer);
+  ASSERT_EQ(parts.size(), frames.size());
+  for (std::size_t i = 0; i < parts.size(); ++i) ASSERT_EQ(parts[i].body, frames[i]) << i;
+  EXPECT_EQ(parts[kFrames - 1].head, "Content-Type: image/jpeg; transfer-syntax=1.2.840.10008.1.2.4.50\r\nContent-Location: "
+                                     "/dicom-web" + std::string(kInstance) + "/bulkdata/7FE00010");
+}
+
+TEST_F(RetrieveRoutes, AFrameOfManyFragmentsIsOneSegment) {
+  Made made = jpeg();
+  const std::vector<std::string> fragments(500, "ab");
+  made.tail = compressed(fragments, 1);
+  archive_.store(part10_file(made));
+  const auto answer = get_as(std::string(kInstance) + "/frames/1", "image/jpeg");
+  EXPECT_EQ(answer.status, 200) << answer.body;
+  EXPECT_EQ(answer.body.size(), 1000U);
+  EXPECT_EQ(answer.segments, 1U);
+}
+
+TEST_F(RetrieveRoutes, BulkDataWithoutAPathIsNoPixelData) {
+  archive_.store(part10_file(native()));
+  EXPECT_EQ(get(std::string(kInstance) + "/bulkdata").status, 404);
+  EXPECT_EQ(get(std::string(kInstance) + "/bulkdata/").status, 404);
+  EXPECT_EQ(get(std::string(kInstance) + "/bulkdata/pixeldata").status, 404);
+}
+
+TEST_F(RetrieveRoutes, AMissingFrameIsMissingWhateverTheClientHolds) {
+  archive_.store(part10_file(native()));
+  const auto target = std::string(kInstance) + "/frames/4";
+  EXPECT_EQ(get(target, {{"If-None-Match", "*"}}).status, 404);
+  EXPECT_EQ(get_as(target, "image/png").status, 404);
+}
+
 TEST_F(RetrieveRoutes, NestedAndOtherBulkValuesResolveByTheirPaths) {
   Made made;
   part10::DataSetBuilder item;
@@ -389,6 +432,9 @@ TEST_F(RetrieveRoutes, WadoUri) {
     EXPECT_EQ(get(std::string("/wado") + broken).status, 400) << broken;
   }
   EXPECT_EQ(get("/wado?requestType=WADO&studyUID=1&seriesUID=2&objectUID=3&contentType=application/dicom").status, 404);
+  EXPECT_EQ(get("/wado" + query + "&contentType=application/dicom&anonymize=yes").status, 400) << "names were not asked for";
+  EXPECT_THAT(get("/wado" + query + "&contentType=application/dicom&transferSyntax=1.2.3").body,
+              ::testing::Not(HasSubstr("multipart"))) << "WADO-URI has one part";
 }
 
 TEST_F(RetrieveRoutes, RenderingSaysThatItIsNotThereYet) {
