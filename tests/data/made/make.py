@@ -109,7 +109,7 @@ def character_sets() -> None:
         "latin5": ("ISO_IR 148", "Çavuşoğlu^Şükrü".encode("iso8859-9")),
         "thai": ("ISO_IR 166", "สมชาย^ใจดี".encode("tis-620")),
         "katakana": ("ISO_IR 13", "ﾔﾏﾀﾞ^ﾀﾛｳ".encode("shift_jis")),
-        "chinese": ("\\ISO 2022 IR 58", b"Zhang^XiaoDong=\x1b$)A" + "张^小东".encode("gb2312") + b"="),
+        "chinese": ("\\ISO 2022 IR 58", b"Zhang^XiaoDong=" + b"^".join(b"\x1b$)A" + part.encode("gb2312") for part in ("张", "小东"))),
     }
     for number, (name, (charset, text)) in enumerate(names.items(), 10):
         data = instance(SecondaryCaptureImageStorage, number, charset=charset)
