@@ -9,11 +9,12 @@ constexpr std::size_t kNone = std::string_view::npos;
 
 /// After the closing quote of the string that begins at `at`.
 std::size_t string_end(std::string_view text, std::size_t at) noexcept {
-  for (std::size_t i = at + 1; i < text.size(); ++i) {
+  std::size_t i = at + 1;
+  while (i < text.size()) {
     i = text.find_first_of("\"\\", i);
     if (i == kNone) return kNone;
     if (text[i] == '"') return i + 1;
-    ++i;  // the escaped character, whatever it is
+    i += 2;  // past the escaped character, whatever it is
   }
   return kNone;
 }
