@@ -46,31 +46,31 @@ Result<std::optional<CommitRun::Present>> CommitRun::find(const SopUid& sop) {
 }
 
 Result<Committed> CommitRun::commit(const InstanceRecord& record, ConflictPolicy policy) {
-  if (Clock::now() - record.persist_began > kPersistMost) return Committed{Outcome::kTooLate, 0, {}};
-  if (auto defect = defect_of(record)) return Committed{Outcome::kRejected, 0, *std::move(defect)};
+  if (Clock::now() - record.persist_began > kPersistMost) return Committed{Outcome::kTooLate, 0, {}, {}};
+  if (auto defect = defect_of(record)) return Committed{Outcome::kRejected, 0, *std::move(defect), {}};
   GANTRY_LET(const std::optional<Present> present, find(record.sop));
   if (present) {
     if (present->study == record.study && present->series == record.series &&
         present->transfer_syntax == record.transfer_syntax && present->dataset_sha256 == record.dataset_sha256) {
       settled_.insert(record.sop.str());
-      return Committed{Outcome::kUnchanged, 0, {}};
+      return Committed{Outcome::kUnchanged, 0, {}, {}};
     }
-    if (policy == ConflictPolicy::kIgnore) return Committed{Outcome::kIgnored, 0, {}};
+    if (policy == ConflictPolicy::kIgnore) return Committed{Outcome::kIgnored, 0, {}, {}};
     if (policy == ConflictPolicy::kReject || settled_.contains(record.sop.str())) {
-      return Committed{Outcome::kConflict, 0, {}};
+      return Committed{Outcome::kConflict, 0, {}, {}};
     }
   }
   const std::uint64_t freed = present ? present->size : 0;
   if (exceeds(row_.quota_bytes, row_.bytes, freed, record.size) ||
       exceeds(row_.quota_instances, row_.instances, present ? 1 : 0, 1)) {
-    return Committed{Outcome::kNoQuota, 0, {}};
+    return Committed{Outcome::kNoQuota, 0, {}, {}};
   }
   {
     GANTRY_LET(Query used, db_.query("SELECT 1 FROM dicom_image_meta WHERE object_key = ?1 UNION ALL "
                                      "SELECT 1 FROM dicom_delete_queue WHERE object_key = ?1"));
     used << record.object_key.view();
     GANTRY_LET(const bool in_use, used.step());
-    if (in_use) return Committed{Outcome::kRejected, 0, "the object key is in use"};
+    if (in_use) return Committed{Outcome::kRejected, 0, "the object key is in use", {}};
   }
   const bool moves = present && (present->study != record.study || present->series != record.series);
   if (moves) {
@@ -82,7 +82,7 @@ Result<Committed> CommitRun::commit(const InstanceRecord& record, ConflictPolicy
   GANTRY_LET(const bool written, write_instance(record, version, why));
   if (!written) {
     if (moves) return Error::internal("a row that replaces another one was refused: " + why);
-    return Committed{Outcome::kRejected, 0, std::move(why)};
+    return Committed{Outcome::kRejected, 0, std::move(why), {}};
   }
   row_.change_no = version;
   if (present && !moves) {
@@ -94,7 +94,9 @@ Result<Committed> CommitRun::commit(const InstanceRecord& record, ConflictPolicy
   GANTRY_TRY(add_change(version, present ? Change::Action::kReplaced : Change::Action::kStored, record.study.view(),
                         record.series.view(), record.sop.view()));
   settled_.insert(record.sop.str());
-  return Committed{present ? Outcome::kReplaced : Outcome::kStored, version, {}};
+  Committed committed{present ? Outcome::kReplaced : Outcome::kStored, version, {}, {}};
+  if (moves) committed.moved_from = Committed::Place{present->study, present->series};
+  return committed;
 }
 
 Result<bool> CommitRun::write_instance(const InstanceRecord& record, std::uint64_t version, std::string& why) {
@@ -119,7 +121,7 @@ Result<void> CommitRun::count_in(const InstanceRecord& record, std::uint64_t ver
       ++study->series;
       ++row_.series;
       // The row may come from the six calls: from here on it counts, with the modality it has.
-      study->recount_modalities = series->existed;
+      study->recount_modalities = study->recount_modalities || series->existed;
     }
   } else {
     // What only the replaced bytes said goes with them.

@@ -92,7 +92,7 @@ Result<std::vector<Committed>> SqliteIndex::commit(const RequestContext& ctx, st
     CommitRun run(connection, ctx.tenant, timestamp_now());
     GANTRY_LET(const bool found, run.load_tenant());
     if (!found || run.tenant().state != TenantState::kActive) {
-      outcomes.resize(batch.size(), Committed{Committed::Outcome::kNoTenant, 0, {}});
+      outcomes.resize(batch.size(), Committed{Committed::Outcome::kNoTenant, 0, {}, {}});
       return outcomes;
     }
     for (const InstanceRecord& record : batch) {
