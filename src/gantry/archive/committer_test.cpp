@@ -14,10 +14,10 @@ namespace {
 
 using ::testing::Each;
 using ::testing::ElementsAre;
+using testing::Faults;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
-using testing::Faults;
 using Fate = Committer::Fate;
 using Status = StoreOutcome::Status;
 using When = Faults::When;
@@ -53,8 +53,8 @@ class CommitterTest : public ::testing::Test, public StoreService::Listener {
     record.sop = SopUid(sop);
     record.sop_class = dicom::testing::kCtClass;
     record.transfer_syntax = std::string(dicom::kExplicitLittleEndian);
-    record.object_key = ObjectKey(tenant + "/" + uid_hash("1.2") + "/" + uid_hash("1.2.3") + "/" + std::string(64, bytes) +
-                                  "-" + random_hex(16) + ".dcm");
+    record.object_key = ObjectKey(tenant + "/" + uid_hash("1.2") + "/" + uid_hash("1.2.3") + "/" +
+                                  std::string(64, bytes) + "-" + random_hex(16) + ".dcm");
     record.size = 100;
     record.file_sha256.fill(static_cast<std::uint8_t>(bytes));
     record.dataset_sha256.fill(static_cast<std::uint8_t>(bytes));
@@ -118,7 +118,8 @@ TEST_F(CommitterTest, TenantsTakeTurnsAndNeverShareAGroup) {
   for (const char* tenant : {"clinic-b", "clinic-c"}) instances.push_back(pending("3.1", 'a', tenant));
   push_together(std::move(instances));
   std::vector<std::string> order;
-  for (const auto& batch : index.take_batches()) order.push_back(batch.tenant + " " + std::to_string(batch.sops.size()));
+  for (const auto& batch : index.take_batches())
+    order.push_back(batch.tenant + " " + std::to_string(batch.sops.size()));
   EXPECT_THAT(order, ElementsAre("clinic-a 1", "clinic-a 2", "clinic-b 1", "clinic-c 1", "clinic-a 2", "clinic-a 1"));
 }
 
@@ -178,8 +179,8 @@ TEST_F(CommitterTest, ACommitThatDidNotHappenIsSaidToBeSentAgainAndItsObjectLeft
     Error error;
     std::uint16_t reason;
   };
-  for (const auto& [error, reason] :
-       std::vector<Case>{{Error::unavailable("disk full"), failure::kResources}, {Error::timeout("late"), failure::kProcessing}}) {
+  for (const auto& [error, reason] : std::vector<Case>{{Error::unavailable("disk full"), failure::kResources},
+                                                       {Error::timeout("late"), failure::kProcessing}}) {
     settled.clear();
     faults.fail("commit", When::kBefore, error);
     start();

@@ -12,8 +12,8 @@ namespace gantry::archive {
 namespace {
 
 using ::testing::ElementsAre;
-using ::testing::IsEmpty;
 using testing::Faults;
+using ::testing::IsEmpty;
 using testing::Made;
 using When = Faults::When;
 

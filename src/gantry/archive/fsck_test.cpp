@@ -15,12 +15,12 @@ using std::chrono::hours;
 using std::chrono::seconds;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
+using testing::Faults;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using testing::Made;
 using ::testing::SizeIs;
 using ::testing::StartsWith;
-using testing::Faults;
-using testing::Made;
 using When = Faults::When;
 
 class FsckTest : public ::testing::Test {
@@ -61,8 +61,9 @@ TEST_F(FsckTest, ASoundArchiveHasNoFindingsAndIsReadWhole) {
   std::uint64_t bytes = 0;
   for (int i = 0; i < 300; ++i) bytes += bytes_of(store(i)).size();
   std::vector<FsckReport> heard;
-  const auto report = fsck(ctx, index, objects, {}, [](const FsckProblem& found) { ADD_FAILURE() << found.detail; },
-                           [&](const FsckReport& so_far) { heard.push_back(so_far); });
+  const auto report = fsck(
+      ctx, index, objects, {}, [](const FsckProblem& found) { ADD_FAILURE() << found.detail; },
+      [&](const FsckReport& so_far) { heard.push_back(so_far); });
   ASSERT_TRUE(report) << report.error().detail();
   EXPECT_EQ(report->rows, 300U);
   EXPECT_EQ(report->objects, 300U);
@@ -163,8 +164,8 @@ TEST_F(FsckTest, AnIndexOrAStoreThatFailsIsAnErrorAndNoCleanBill) {
 TEST_F(FsckTest, ChecksAllTenants) {
   Made made;
   archive.store(made, "clinic-b");
-  const auto located = archive.index.locate(testing::context_for("clinic-b"), StudyUid(made.study), SeriesUid(made.series),
-                                            SopUid(made.sop));
+  const auto located = archive.index.locate(testing::context_for("clinic-b"), StudyUid(made.study),
+                                            SeriesUid(made.series), SopUid(made.sop));
   ASSERT_TRUE(archive.objects.remove(ctx, (*located)->instance.location->object_key));
   EXPECT_THAT(findings(), ElementsAre(HasSubstr("tenant clinic-b")));
 }

@@ -1,6 +1,6 @@
-// Something fails at the n-th step of a short life of an archive, for every n: once, or from then on (a crash). Whatever
-// it is, what was acknowledged is there with its bytes, what was not is not (or whole, where its answer alone was lost),
-// a sweep leaves nothing over, and everything can be sent again at once.
+// Something fails at the n-th step of a short life of an archive, for every n: once, or from then on (a crash).
+// Whatever it is, what was acknowledged is there with its bytes, what was not is not (or whole, where its answer alone
+// was lost), a sweep leaves nothing over, and everything can be sent again at once.
 
 #include <cerrno>
 #include <cstdlib>
@@ -24,8 +24,8 @@ namespace {
 
 namespace fs = std::filesystem;
 using ::testing::AnyOf;
-using ::testing::IsEmpty;
 using testing::Faults;
+using ::testing::IsEmpty;
 using testing::Made;
 using testing::part10_file;
 using When = Faults::When;
@@ -59,8 +59,8 @@ struct Expected {
 };
 using Expectations = std::map<std::string, Expected>;
 
-/// `strict`: no answer is lost, so a call that failed did nothing. The short life: stores, one again, one with other bytes, a deletion, a store into the deleted study, unlinking.
-/// One after the other, so that steps have numbers.
+/// `strict`: no answer is lost, so a call that failed did nothing. The short life: stores, one again, one with other
+/// bytes, a deletion, a store into the deleted study, unlinking. One after the other, so that steps have numbers.
 Expectations live(index::InstanceIndex& index, storage::ObjectStore& objects, bool strict) {
   const auto ctx = testing::context_for();
   WorkerPool disk("disk", 1, 64);

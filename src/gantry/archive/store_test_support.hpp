@@ -78,9 +78,8 @@ class FaultyStore final : public storage::ObjectStore {
   }
   Result<void> persist(const RequestContext& ctx, std::unique_ptr<storage::StagedObject> staged,
                        const ObjectKey& key) override {
-    return faults_.run("persist", [&] {
-      return store_.persist(ctx, std::move(static_cast<Staged&>(*staged).inner), key);
-    });
+    return faults_.run("persist",
+                       [&] { return store_.persist(ctx, std::move(static_cast<Staged&>(*staged).inner), key); });
   }
   Result<std::shared_ptr<const OpenFile>> open(const RequestContext& ctx, const ObjectKey& key) override {
     return faults_.run("open", [&] { return store_.open(ctx, key); });
@@ -171,7 +170,8 @@ class FaultyIndex final : public index::InstanceIndex {
                                                   const std::optional<SeriesUid>& series) override {
     return index_.version_of(ctx, study, series);
   }
-  Result<std::vector<index::Change>> changes(const RequestContext& ctx, std::uint64_t after, std::size_t most) override {
+  Result<std::vector<index::Change>> changes(const RequestContext& ctx, std::uint64_t after,
+                                             std::size_t most) override {
     return index_.changes(ctx, after, most);
   }
   Result<void> ensure_tenant(const RequestContext& ctx) override { return index_.ensure_tenant(ctx); }
@@ -292,7 +292,9 @@ inline std::vector<std::string> fsck_findings(const RequestContext& ctx, index::
   FsckOptions options;
   options.unheld_age = unheld_age;
   options.threads = 2;
-  const auto problem = [&](const FsckProblem& each) { found.push_back(each.kind + " " + each.object + " " + each.detail); };
+  const auto problem = [&](const FsckProblem& each) {
+    found.push_back(each.kind + " " + each.object + " " + each.detail);
+  };
   const auto report = fsck(ctx, index, objects, options, problem, {});
   if (!report) {
     found.push_back("!" + report.error().detail());

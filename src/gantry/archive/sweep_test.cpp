@@ -14,8 +14,8 @@ namespace {
 using std::chrono::hours;
 using std::chrono::minutes;
 using std::chrono::seconds;
-using ::testing::HasSubstr;
 using testing::Faults;
+using ::testing::HasSubstr;
 using testing::Made;
 using When = Faults::When;
 

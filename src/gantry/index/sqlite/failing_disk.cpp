@@ -33,11 +33,17 @@ const sqlite3_io_methods FailingDisk::kMethods = {
     &FailingDisk::write,
     &FailingDisk::truncate,
     &FailingDisk::sync,
-    [](sqlite3_file* file, sqlite3_int64* size) { return File::real_of(file)->pMethods->xFileSize(File::real_of(file), size); },
+    [](sqlite3_file* file, sqlite3_int64* size) {
+      return File::real_of(file)->pMethods->xFileSize(File::real_of(file), size);
+    },
     [](sqlite3_file* file, int level) { return File::real_of(file)->pMethods->xLock(File::real_of(file), level); },
     [](sqlite3_file* file, int level) { return File::real_of(file)->pMethods->xUnlock(File::real_of(file), level); },
-    [](sqlite3_file* file, int* out) { return File::real_of(file)->pMethods->xCheckReservedLock(File::real_of(file), out); },
-    [](sqlite3_file* file, int op, void* arg) { return File::real_of(file)->pMethods->xFileControl(File::real_of(file), op, arg); },
+    [](sqlite3_file* file, int* out) {
+      return File::real_of(file)->pMethods->xCheckReservedLock(File::real_of(file), out);
+    },
+    [](sqlite3_file* file, int op, void* arg) {
+      return File::real_of(file)->pMethods->xFileControl(File::real_of(file), op, arg);
+    },
     [](sqlite3_file* file) { return File::real_of(file)->pMethods->xSectorSize(File::real_of(file)); },
     [](sqlite3_file* file) { return File::real_of(file)->pMethods->xDeviceCharacteristics(File::real_of(file)); },
     [](sqlite3_file* file, int page, int size, int extend, void volatile** out) {
@@ -47,7 +53,9 @@ const sqlite3_io_methods FailingDisk::kMethods = {
       return File::real_of(file)->pMethods->xShmLock(File::real_of(file), offset, count, flags);
     },
     [](sqlite3_file* file) { File::real_of(file)->pMethods->xShmBarrier(File::real_of(file)); },
-    [](sqlite3_file* file, int remove) { return File::real_of(file)->pMethods->xShmUnmap(File::real_of(file), remove); },
+    [](sqlite3_file* file, int remove) {
+      return File::real_of(file)->pMethods->xShmUnmap(File::real_of(file), remove);
+    },
     nullptr,
     nullptr,
 };

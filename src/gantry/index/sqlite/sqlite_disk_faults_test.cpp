@@ -42,8 +42,8 @@ class SqliteDiskFaults : public ::testing::Test {
     int there = 0;
     for (int i = 0; i < kInBatch; ++i) {
       const std::string study = study_of(batch);
-      const auto located = index.locate(ctx_, StudyUid(study), SeriesUid(study + ".1"),
-                                        SopUid(study + ".1." + std::to_string(i)));
+      const auto located =
+          index.locate(ctx_, StudyUid(study), SeriesUid(study + ".1"), SopUid(study + ".1." + std::to_string(i)));
       EXPECT_TRUE(located) << located.error().detail();
       there += located && *located ? 1 : 0;
     }
@@ -80,7 +80,8 @@ class SqliteDiskFaults : public ::testing::Test {
           EXPECT_EQ(count(*index, batch), 0) << "a commit that failed is not seen";
         }
         if (batch == 2 && acknowledged.contains(1)) {
-          const auto gone = index->remove(ctx_, StudyUid(study_of(1)), std::nullopt, std::nullopt, std::chrono::seconds(0));
+          const auto gone =
+              index->remove(ctx_, StudyUid(study_of(1)), std::nullopt, std::nullopt, std::chrono::seconds(0));
           removed = gone.ok();
           EXPECT_EQ(count(*index, 1), removed ? 0 : kInBatch);
         }
