@@ -7,10 +7,14 @@ docs/conformance.md tells the same to people.
 from __future__ import annotations
 
 import base64
+import io
 import math
 import struct
 from dataclasses import dataclass
 from typing import Callable
+
+from pydicom.datadict import dictionary_VR
+from pydicom.filereader import read_sequence
 
 from oracles import BYTES, WORDS, Difference, as_number, decode_bytes, same_values, swapped
 
@@ -87,8 +91,33 @@ def _(d: Difference) -> bool:
         return False
     if b in BYTES:
         return base64.b64decode(d.theirs.get("InlineBinary", "")) == data
-    values = decode_bytes(b, data)
+    # pydicom reads them in the file's byte order, although UN is always little endian (PS3.5 6.2.2).
+    values = decode_bytes(b, swapped(data, WORDS.get(b, 1)) if d.ours_file.layout["big_endian"] else data)
     return same_singles(values, d.their_values()) if b == "FL" else same_values(values, d.their_values())
+
+
+def sequence_of(data: bytes) -> list[dict]:
+    """Items in Implicit VR Little Endian as pydicom reads them, in DICOM JSON."""
+    items = read_sequence(io.BytesIO(data), True, True, len(data), ["iso8859"])
+    return [item.to_json_dict(bulk_data_threshold=1 << 40) for item in items]
+
+
+@rule("standard attributes written as UN")
+def _(d: Difference) -> bool:
+    """A sender wrote UN for an attribute that PS3.6 knows: the value is then in Implicit VR Little Endian and has the
+    dictionary's VR (PS3.5 6.2.2), which is what we show (docs/decisions/0005-known-vr-for-un.md). DCMTK leaves the bytes,
+    pydicom does so above 64 kB."""
+    a, b = d.vrs
+    if b != "UN" or a not in dictionary_VR(int(d.tag, 16)) or "InlineBinary" not in d.theirs and d.ours != {"vr": a}:
+        return False
+    data = base64.b64decode(d.theirs.get("InlineBinary", ""))
+    if a == "SQ":
+        return sequence_of(data) == d.our_values()
+    if "BulkDataURI" in d.ours:
+        return d.our_bytes() == data
+    ours = [value["Alphabetic"] for value in d.our_values()] if a == "PN" else d.our_values()
+    theirs = decode_bytes(a, data)
+    return ours == theirs or [as_number(value) for value in ours] == [as_number(value) for value in theirs]
 
 
 @rule("the character set of the answer", "dcmtk")

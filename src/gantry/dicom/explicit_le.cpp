@@ -21,7 +21,9 @@ constexpr std::size_t kPieceBytes = 128 * 1024;
 constexpr std::size_t kMetaMax = 64 * 1024;  // a File Meta group above this is reduced to what every reader needs
 // What indexing accepted is re-encoded whatever limits an operator has set since: no memory depends on them.
 constexpr std::uint64_t kUnlimited = std::numeric_limits<std::uint64_t>::max();
-constexpr ParserLimits kEncoderLimits{.nesting = 100'000, .elements = kUnlimited, .value_bytes = 4096};
+// A sequence written as UN stays one: to see that it is whole it would have to be held, and UN is right as it is.
+constexpr ParserLimits kEncoderLimits{
+    .nesting = 100'000, .elements = kUnlimited, .value_bytes = 4096, .unknown_sequences = false};
 constexpr Inflater::Limits kInflaterLimits{.bytes = kUnlimited, .ratio = std::numeric_limits<unsigned>::max()};
 
 constexpr std::string_view kImplementationClassUid = "2.25.337956140247928426840814834766427841680";

@@ -268,6 +268,4 @@ void append_binary(std::string& out, Vr vr, std::string_view bytes, bool big_end
   append_base64(out, swapped);
 }
 
-std::size_t value_size(Vr vr) noexcept { return vr == Vr::kAT ? 4 : facts(vr).word_bytes; }
-
 }  // namespace gantry::dicom

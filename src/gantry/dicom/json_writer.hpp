@@ -31,7 +31,4 @@ void append_text_items(std::string& out, Vr vr, std::span<const std::string_view
 /// The bytes as Base64, words swapped to little endian.
 void append_binary(std::string& out, Vr vr, std::string_view bytes, bool big_endian);
 
-/// Bytes of one value of a binary VR: 2 for US, 4 for AT.
-[[nodiscard]] std::size_t value_size(Vr vr) noexcept;
-
 }  // namespace gantry::dicom
