@@ -3,7 +3,8 @@
 //   dicom_dump [--explicit FOLDER] < list of paths, one a line > a line of JSON for each
 //
 // {"file", "accepted": false, "kind", "reason"}, or
-// {"file", "accepted": true, "instance": DICOM JSON, "study", "series", "sop", "qido": {…}, "layout": {…}, "warnings": […],
+// {"file", "accepted": true, "instance": DICOM JSON, "study", "series", "sop", "qido": {…}, "layout": {…}, "warnings":
+// […],
 //  "explicit": path of the object re-encoded to Explicit VR Little Endian in FOLDER, or "explicit_error"}
 
 #include <algorithm>
@@ -119,14 +120,25 @@ std::string layout_json(const dicom::Layout& layout) {
 
 std::string qido_json(const dicom::QidoAttributes& a) {
   return Line()
-      .text("patient_id", a.patient_id).text("patient_name", a.patient_name).text("patient_sex", a.patient_sex)
-      .text("patient_birth_date", a.patient_birth_date).text("study_date", a.study_date).text("study_time", a.study_time)
-      .text("accession_number", a.accession_number).text("study_id", a.study_id)
-      .text("study_description", a.study_description).text("referring_physician_name", a.referring_physician_name)
-      .text("modality", a.modality).text("series_number", a.series_number)
-      .text("series_description", a.series_description).text("body_part_examined", a.body_part_examined)
-      .text("instance_number", a.instance_number).text("number_of_frames", a.number_of_frames)
-      .text("rows", a.rows).text("columns", a.columns).text("bits_allocated", a.bits_allocated)
+      .text("patient_id", a.patient_id)
+      .text("patient_name", a.patient_name)
+      .text("patient_sex", a.patient_sex)
+      .text("patient_birth_date", a.patient_birth_date)
+      .text("study_date", a.study_date)
+      .text("study_time", a.study_time)
+      .text("accession_number", a.accession_number)
+      .text("study_id", a.study_id)
+      .text("study_description", a.study_description)
+      .text("referring_physician_name", a.referring_physician_name)
+      .text("modality", a.modality)
+      .text("series_number", a.series_number)
+      .text("series_description", a.series_description)
+      .text("body_part_examined", a.body_part_examined)
+      .text("instance_number", a.instance_number)
+      .text("number_of_frames", a.number_of_frames)
+      .text("rows", a.rows)
+      .text("columns", a.columns)
+      .text("bits_allocated", a.bits_allocated)
       .done();
 }
 

@@ -222,7 +222,6 @@ UNREADABLE: dict[str, dict[str, str]] = {
     "pydicom": {
         "oddities/GH177_D_CLUNIE_CT1_IVRLE_BigEndian_undefined_length.dcm": "a sequence of VR UN and undefined length in a"
         " big endian file: its items are Implicit VR Little Endian (PS3.5 6.2.2), pydicom reads them as big endian",
-        "oddities/explicit_VR-UN.dcm": "all VRs are UN, Specific Character Set too: pydicom takes its bytes for a list",
     },
     "dcmtk": {
         "charset/SCSH31.dcm": ICONV,
