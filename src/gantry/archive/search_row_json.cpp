@@ -145,7 +145,8 @@ class RowWriter {
   void add_columns(const std::array<ColumnAttribute, N>& columns, const Attributes& attributes, bool required) {
     for (const auto& column : columns) {
       const std::string& text = attributes.*column.text;
-      const bool given = required && (column.given == Given::kAlways || (column.given == Given::kWhenThere && !text.empty()));
+      const bool given =
+          required && (column.given == Given::kAlways || (column.given == Given::kWhenThere && !text.empty()));
       if (given || plan_.include.has(Tag(column.tag))) add(column.tag, column.vr, text);
     }
   }

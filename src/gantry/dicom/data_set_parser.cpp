@@ -268,7 +268,8 @@ DataSetParser::Progress DataSetParser::read_unknown_sequence() {
   // known and their content was found whole, so no step asks for more.
   while (levels_.size() > outside) {
     GANTRY_LET(const Step done, step());
-    if (done == Step::kNeedMore) return Error::internal("sequence " + describe(head.tag, head.offset) + " is not whole");
+    if (done == Step::kNeedMore)
+      return Error::internal("sequence " + describe(head.tag, head.offset) + " is not whole");
   }
   cursor_ = std::move(behind);
   return Step::kGoOn;

@@ -155,7 +155,9 @@ class MetaCollector final : public QuietHandler {
   Wish begin_value(const ElementHead&) override { return Wish::kHold; }
   Result<void> on_value(const ElementHead& head, std::string_view bytes) override {
     const bool ours = head.tag.element == 0x0000 || (head.tag.element >= 0x0010 && head.tag.element <= 0x0013);
-    if (!ours) add_meta(elements, head.tag, head.vr, bytes, facts(head.vr).kind == VrKind::kText && head.vr != Vr::kUI ? ' ' : '\0');
+    if (!ours)
+      add_meta(elements, head.tag, head.vr, bytes,
+               facts(head.vr).kind == VrKind::kText && head.vr != Vr::kUI ? ' ' : '\0');
     return {};
   }
 };
@@ -235,8 +237,8 @@ class ExplicitLittleEndian final : public ByteStream {
     return {};
   }
 
-  std::string out_;         ///< made, but not yet given
-  std::size_t given_ = 0;   ///< of `out_`
+  std::string out_;        ///< made, but not yet given
+  std::size_t given_ = 0;  ///< of `out_`
   bool ended_ = false;
   std::uint64_t offset_ = 0;
   std::unique_ptr<ByteStream> source_;

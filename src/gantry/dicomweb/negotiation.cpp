@@ -12,7 +12,8 @@ constexpr std::string_view kAnything = "*/*";
 
 std::string lower(std::string_view text) {
   std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return out;
 }
 
@@ -40,7 +41,8 @@ bool covers(std::string_view range, std::string_view media_type) {
 
 /// How specific the range's match with the offer is; 0: none.
 int specificity(const AcceptedRange& range, const Offer& offer) {
-  const bool form = range.multipart ? offer.multipart : (!offer.multipart || offer.any_form || range.media_type == kAnything);
+  const bool form =
+      range.multipart ? offer.multipart : (!offer.multipart || offer.any_form || range.media_type == kAnything);
   const bool octets = offer.as_octets && range.media_type == "application/octet-stream" && range.transfer_syntax;
   if (!form || !(covers(range.media_type, offer.media_type) || octets)) return 0;
   if (!range.transfer_syntax) {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include <boost/asio/co_spawn.hpp>
+
 #include <gtest/gtest.h>
 
 #include "gantry/archive/read_test_support.hpp"
@@ -37,9 +38,7 @@ struct Answer {
   std::string log_detail;
   std::string failure;  ///< of a stream, after the head
 
-  [[nodiscard]] std::string header(std::string_view name) const {
-    return headers.joined(name).value_or("");
-  }
+  [[nodiscard]] std::string header(std::string_view name) const { return headers.joined(name).value_or(""); }
 };
 
 struct Part {

@@ -114,8 +114,8 @@ Task<Result<std::span<const std::byte>>> ConnectionBody::next() {
     if (data.empty()) continue;
     total_ += data.size();
     if (total_ > limits_.body_bytes) {
-      co_return fail(Error::too_large("the request body is over the limit of " + std::to_string(limits_.body_bytes) +
-                                      " bytes"));
+      co_return fail(
+          Error::too_large("the request body is over the limit of " + std::to_string(limits_.body_bytes) + " bytes"));
     }
     co_return data;
   }

@@ -36,7 +36,8 @@ std::string json_string(std::string_view text) {
     } else {
       const std::size_t length = c >= 0xC2 && c < 0xE0 ? 2 : c >= 0xE0 && c < 0xF0 ? 3 : c >= 0xF0 && c < 0xF5 ? 4 : 0;
       bool valid = length != 0 && i + length <= text.size();
-      for (std::size_t k = 1; valid && k < length; ++k) valid = (static_cast<unsigned char>(text[i + k]) & 0xC0) == 0x80;
+      for (std::size_t k = 1; valid && k < length; ++k)
+        valid = (static_cast<unsigned char>(text[i + k]) & 0xC0) == 0x80;
       if (valid && length >= 3) {  // overlong forms, surrogates, beyond U+10FFFF
         const auto second = static_cast<unsigned char>(text[i + 1]);
         valid = !((c == 0xE0 && second < 0xA0) || (c == 0xED && second >= 0xA0) || (c == 0xF0 && second < 0x90) ||
@@ -226,8 +227,8 @@ Response problem(const Error& error) {
   const int status = status_of(error.kind());
   // What went wrong inside is for the operator; the client learns the request id, under which the log has the rest.
   const bool secret = error.kind() == ErrorKind::kInternal;
-  Response response = problem(status, secret ? "something went wrong inside; the log has it under this request's id"
-                                             : error.detail());
+  Response response =
+      problem(status, secret ? "something went wrong inside; the log has it under this request's id" : error.detail());
   response.log_detail = std::string(to_string(error.kind())) + ": " + error.detail();
   if (status == 503) response.headers.add("Retry-After", "2");
   return response;

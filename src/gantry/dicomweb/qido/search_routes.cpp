@@ -61,8 +61,9 @@ Result<Response> SearchJob::run() const {
   if (found.total) response.headers.set("X-Total-Count", std::to_string(*found.total));
   for (const auto& warning : found.warnings) add_warning(response, request.root, warning);
   if (found.remaining > 0) {
-    add_warning(response, request.root, std::string("There are ") + (found.total ? "" : "at least ") +
-                std::to_string(found.remaining) + " additional results that can be requested");
+    add_warning(response, request.root,
+                std::string("There are ") + (found.total ? "" : "at least ") + std::to_string(found.remaining) +
+                    " additional results that can be requested");
   }
   if (empty && (offer.multipart || settings.empty_search_is_204)) {
     response.status = 204;
@@ -102,7 +103,8 @@ Result<Response> SearchJob::run() const {
 /// The answer names the value that was wrong; the log must not, for it may be a patient's name (DESIGN §9).
 Response search_problem(const Error& error) {
   Response response = http::problem(error);
-  if (error.kind() == ErrorKind::kInvalid) response.log_detail = "invalid: a search parameter, which only the answer names";
+  if (error.kind() == ErrorKind::kInvalid)
+    response.log_detail = "invalid: a search parameter, which only the answer names";
   return response;
 }
 
@@ -152,7 +154,8 @@ std::vector<http::Route> search_routes(Services& services) {
       route("/instances", "Searches for instances of all studies.", Level::kInstance),
       route("/studies/{study}/series", "Lists or searches the series of a study.", Level::kSeries),
       route("/studies/{study}/instances", "Lists or searches the instances of a study.", Level::kInstance),
-      route("/studies/{study}/series/{series}/instances", "Lists or searches the instances of a series.", Level::kInstance),
+      route("/studies/{study}/series/{series}/instances", "Lists or searches the instances of a series.",
+            Level::kInstance),
   };
 }
 

@@ -16,7 +16,9 @@ std::string hex8(std::uint32_t tag) {
 
 /// How many bytes of well-formed UTF-8 the character at `at` has; 0 when it is none (Unicode 15 table 3-7).
 std::size_t utf8_length(std::string_view text, std::size_t at) {
-  const auto byte = [&](std::size_t i) -> unsigned { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0; };
+  const auto byte = [&](std::size_t i) -> unsigned {
+    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0;
+  };
   const auto follows = [&](std::size_t i) { return (byte(i) & 0xC0U) == 0x80U; };
   const unsigned first = byte(at);
   const unsigned second = byte(at + 1);

@@ -171,7 +171,8 @@ TEST(StoreAnswer, WithoutAnyInstanceItIsABadRequest) { EXPECT_EQ(answer({}).stat
 
 TEST(StoreAnswer, StaysReadableWhateverBytesASenderUsed) {
   for (const auto format : {AnswerFormat::kJson, AnswerFormat::kXml}) {
-    const auto body = body_of(answer({failed(0xC000, "a type of \xFF\xC0\x80\xED\xA0\x80 and \xC3\xA9 and \xF0\x9F\x98\x80")}, format));
+    const auto body = body_of(
+        answer({failed(0xC000, "a type of \xFF\xC0\x80\xED\xA0\x80 and \xC3\xA9 and \xF0\x9F\x98\x80")}, format));
     EXPECT_THAT(body, HasSubstr("a type of ?????? and \xC3\xA9 and \xF0\x9F\x98\x80"));
   }
 }

@@ -53,7 +53,8 @@ Offer document(bool multipart, const std::string& media_type) {
 }
 
 std::string content_type(const Offer& offer) {
-  return offer.transfer_syntax.empty() ? offer.media_type : offer.media_type + "; transfer-syntax=" + offer.transfer_syntax;
+  return offer.transfer_syntax.empty() ? offer.media_type
+                                       : offer.media_type + "; transfer-syntax=" + offer.transfer_syntax;
 }
 
 using Parts = std::vector<std::vector<http::Segment>>;
@@ -111,11 +112,13 @@ Task<Response> retrieve_value(Services& services, Request& request, bool by_path
   std::string name = request.parameter("path");
   const std::string pixel_name = dicom::to_hex8(pixels.element);
   if (!by_path) name = pixel_name;
-  if (name.empty()) co_return http::problem(404, "which bulk data? The path goes on as the metadata's BulkDataURI does");
+  if (name.empty())
+    co_return http::problem(404, "which bulk data? The path goes on as the metadata's BulkDataURI does");
   const bool is_pixels = name == pixel_name && pixels.kind != PixelLayout::Kind::kNone;
   const dicom::BulkItem* item = is_pixels ? nullptr : instance->layout.find_bulk(name);
   if (!is_pixels && item == nullptr) {
-    co_return http::problem(404, by_path ? "the instance has no bulk data of that path" : "the instance has no Pixel Data");
+    co_return http::problem(404,
+                            by_path ? "the instance has no bulk data of that path" : "the instance has no Pixel Data");
   }
 
   std::vector<Offer> offers;
@@ -145,7 +148,8 @@ Task<Response> retrieve_value(Services& services, Request& request, bool by_path
                                       offer->multipart ? "multipart" : "single", offer->media_type});
   if (auto unchanged = not_modified(request.headers, etag)) co_return *std::move(unchanged);
 
-  if (compressed && offer->multipart && pixels.kind == PixelLayout::Kind::kEncapsulated && pixels.frames > kListedPartsMost) {
+  if (compressed && offer->multipart && pixels.kind == PixelLayout::Kind::kEncapsulated &&
+      pixels.frames > kListedPartsMost) {
     MultipartPlan plan(etag, services.settings);
     Response response;
     response.headers.set("Content-Type", multipart_content_type(type.media_type, plan.boundary()));

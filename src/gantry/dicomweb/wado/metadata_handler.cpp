@@ -72,7 +72,8 @@ Result<Response> MetadataJob::run() const {
     GANTRY_LET(const auto version, services->retrieves.version(context, path.study, path.series));
     now = std::to_string(version);
   }
-  const std::string etag = make_etag({"metadata", context.tenant.view(), path.to_string(), now, offer.media_type, root});
+  const std::string etag =
+      make_etag({"metadata", context.tenant.view(), path.to_string(), now, offer.media_type, root});
   if (auto unchanged = not_modified(headers, etag)) return *std::move(unchanged);
   Response response;
   const auto boundary = boundary_for(etag, services->settings.boundary_secret);

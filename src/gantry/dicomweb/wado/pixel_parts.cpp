@@ -69,7 +69,10 @@ constexpr std::size_t kFragmentsOfValueMost = 4096;
 class FramesStream final : public ByteStream {
  public:
   FramesStream(archive::InstancePtr instance, MultipartPlan parts, PixelType type, std::string location)
-      : instance_(std::move(instance)), parts_(std::move(parts)), type_(std::move(type)), location_(std::move(location)) {}
+      : instance_(std::move(instance)),
+        parts_(std::move(parts)),
+        type_(std::move(type)),
+        location_(std::move(location)) {}
 
   /// Of the whole body.
   [[nodiscard]] std::uint64_t length() const {
@@ -77,7 +80,8 @@ class FramesStream final : public ByteStream {
     MultipartPlan measured = parts_;
     std::uint64_t bytes = head(measured).size() + measured.closing().size();
     if (pixels.frames > 1) bytes += std::uint64_t{pixels.frames - 1} * head(measured).size();
-    for (std::size_t i = pixels.first_fragment.front(); i < pixels.fragments.size(); ++i) bytes += pixels.fragments[i].length;
+    for (std::size_t i = pixels.first_fragment.front(); i < pixels.fragments.size(); ++i)
+      bytes += pixels.fragments[i].length;
     return bytes;
   }
 
@@ -131,7 +135,8 @@ class FramesStream final : public ByteStream {
 
 }  // namespace
 
-http::Produced all_frames(archive::InstancePtr instance, MultipartPlan parts, const PixelType& type, std::string location) {
+http::Produced all_frames(archive::InstancePtr instance, MultipartPlan parts, const PixelType& type,
+                          std::string location) {
   auto stream = std::make_shared<FramesStream>(std::move(instance), std::move(parts), type, std::move(location));
   const std::uint64_t length = stream->length();
   return {std::move(stream), length};
@@ -146,7 +151,8 @@ std::vector<http::Segment> PixelSource::cut(std::vector<ByteRange> ranges, unsig
   std::vector<http::Segment> segments;
   const bool swap = word_bytes > 1 && instance_->layout.big_endian;
   if (!swap && inflated_ == nullptr && ranges.size() <= listed_most) {
-    for (const auto& range : ranges) segments.emplace_back(http::FileRange{instance_->file, range.offset, range.length});
+    for (const auto& range : ranges)
+      segments.emplace_back(http::FileRange{instance_->file, range.offset, range.length});
     return segments;
   }
   std::uint64_t length = 0;

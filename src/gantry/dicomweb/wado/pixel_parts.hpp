@@ -29,8 +29,8 @@ struct PixelType {
 /// The offers for pixels of that type, in the order of preference. `single_part`: there is one part only.
 [[nodiscard]] std::vector<Offer> pixel_offers(const PixelType& type, bool multipart_first, bool single_part);
 
-/// Cuts an instance's bytes into what goes out. Deflated data sets are inflated once for all parts that are asked for in
-/// order.
+/// Cuts an instance's bytes into what goes out. Deflated data sets are inflated once for all parts that are asked for
+/// in order.
 class PixelSource {
  public:
   explicit PixelSource(archive::InstancePtr instance);
@@ -51,8 +51,8 @@ class PixelSource {
   std::shared_ptr<const RandomAccess> inflated_;  ///< null: the file itself
 };
 
-/// All frames of an encapsulated instance as a whole multipart body, every part with `location`. Made on the way out, so
-/// what it holds in memory does not grow with the number of frames.
+/// All frames of an encapsulated instance as a whole multipart body, every part with `location`. Made on the way out,
+/// so what it holds in memory does not grow with the number of frames.
 [[nodiscard]] http::Produced all_frames(archive::InstancePtr instance, MultipartPlan parts, const PixelType& type,
                                         std::string location);
 
