@@ -102,13 +102,20 @@ def sequence_of(data: bytes) -> list[dict]:
     return [item.to_json_dict(bulk_data_threshold=1 << 40) for item in items]
 
 
+def understood(tag: str) -> str:
+    """The VRs that PS3.6 gives that attribute; LO for a private creator."""
+    if int(tag[:4], 16) % 2:
+        return "LO" if 0x10 <= int(tag[4:], 16) <= 0xFF else ""
+    return dictionary_VR(int(tag, 16))
+
+
 @rule("standard attributes written as UN")
 def _(d: Difference) -> bool:
-    """A sender wrote UN for an attribute that PS3.6 knows: the value is then in Implicit VR Little Endian and has the
+    """A sender wrote UN for an attribute that PS3.6 knows, or for a private creator: the value is then in Implicit VR Little Endian and has the
     dictionary's VR (PS3.5 6.2.2), which is what we show (docs/decisions/0005-known-vr-for-un.md). DCMTK leaves the bytes,
     pydicom does so above 64 kB."""
     a, b = d.vrs
-    if b != "UN" or a not in dictionary_VR(int(d.tag, 16)) or "InlineBinary" not in d.theirs and d.ours != {"vr": a}:
+    if b != "UN" or a not in understood(d.tag) or "InlineBinary" not in d.theirs and d.ours != {"vr": a}:
         return False
     data = base64.b64decode(d.theirs.get("InlineBinary", ""))
     if a == "SQ":

@@ -28,7 +28,8 @@ class NoHandler final : public DataSetHandler {
 }  // namespace
 
 Vr known_vr(Tag tag, std::uint32_t length) noexcept {
-  if (tag.is_private() || tag.element == 0) return Vr::kUN;
+  if (tag.is_private()) return tag.element >= 0x0010 && tag.element <= 0x00FF ? Vr::kLO : Vr::kUN;
+  if (tag.element == 0) return Vr::kUN;
   const DictionaryEntry* entry = find_attribute(tag);
   const Vr vr = entry == nullptr ? Vr::kUN : parse_vr(entry->vr);
   return length % value_size(vr) == 0 ? vr : Vr::kUN;

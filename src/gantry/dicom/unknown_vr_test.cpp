@@ -169,13 +169,13 @@ TEST(UnknownVr, AValueThatIsNoWholeNumberOfWordsStaysUnknown) {
   EXPECT_THAT(json, HasSubstr(R"("00281201":{"vr":"UN","InlineBinary":"AQID"})"));
 }
 
-TEST(UnknownVr, PrivateAndUnheardOfAttributesStayUnknown) {
+TEST(UnknownVr, PrivateAndUnheardOfAttributesStayUnknownButForCreators) {
   DataSetBuilder data = with_uids();
   data.text({0x0029, 0x0010}, "UN", "MAKER").element({0x0029, 0x1001}, "UN", "ab");
   data.element({0x0028, 0xFFF0}, "UN", "ab");
   const std::string json = json_of(data);
   EXPECT_THAT(json, HasSubstr(R"("0028FFF0":{"vr":"UN","InlineBinary":"YWI="})"));
-  EXPECT_THAT(json, HasSubstr(R"("00290010":{"vr":"UN",)"));
+  EXPECT_THAT(json, HasSubstr(R"("00290010":{"vr":"LO","Value":["MAKER"]})"));
   EXPECT_THAT(json, HasSubstr(R"("00291001":{"vr":"UN","InlineBinary":"YWI="})"));
 }
 

@@ -161,23 +161,6 @@ std::optional<std::string> Headers::joined(std::string_view name) const {
   return all;
 }
 
-Task<Result<std::string>> read_all(BodyReader& body, std::size_t limit) {
-  const auto too_large = [limit] {
-    return Error::too_large("the body is larger than the " + std::to_string(limit) + " bytes that this resource takes");
-  };
-  const auto declared = body.declared_length();
-  if (declared && *declared > limit) co_return too_large();
-  std::string all;
-  for (;;) {
-    auto piece = co_await body.next();
-    if (!piece) co_return std::move(piece).error();
-    if (piece->empty()) break;
-    if (piece->size() > limit - all.size()) co_return too_large();
-    all.append(reinterpret_cast<const char*>(piece->data()), piece->size());
-  }
-  co_return std::move(all);
-}
-
 const std::string& Request::parameter(std::string_view name) const {
   static const std::string kNone;
   for (const auto& [parameter_name, value] : parameters) {
