@@ -167,6 +167,7 @@ std::vector<MediaRange> parse_accept(std::string_view header) {
       if (!quality) continue;
       range.quality = *quality;
       parameters.erase(weight);
+      if (range.type.parameter("q")) continue;  // two weights say nothing
     }
     ranges.push_back(std::move(range));
   }

@@ -38,7 +38,7 @@ TEST(Accept, OrdersByQualityThenAsSent) {
 }
 
 TEST(Accept, SkipsWhatCannotBeReadAndKeepsTheRest) {
-  const auto ranges = parse_accept("nonsense, application/json;q=7, , image/jpeg;q=0.8888, text/html;q=0.25");
+  const auto ranges = parse_accept("nonsense, application/json;q=7, , image/jpeg;q=0.8888, text/html;q=0.25, c/d;q=0.5;q=0.6");
   ASSERT_EQ(ranges.size(), 1U);
   EXPECT_EQ(ranges[0].type.essence(), "text/html");
   EXPECT_EQ(ranges[0].quality, 250);
