@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "gantry/base/bytes.hpp"
+#include "gantry/base/json_text.hpp"
 #include "gantry/dicom/explicit_le.hpp"
 #include "gantry/dicom/instance_indexer.hpp"
 #include "gantry/dicom/json_writer.hpp"
@@ -47,14 +48,14 @@ class Line {
  public:
   Line& raw(std::string_view key, std::string_view json) {
     text_ += text_.size() > 1 ? "," : "";
-    dicom::append_json_string(text_, key);
+    gantry::append_json_string(text_, key);
     text_ += ':';
     text_ += json;
     return *this;
   }
   Line& text(std::string_view key, std::string_view value) {
     std::string quoted;
-    dicom::append_json_string(quoted, value);
+    gantry::append_json_string(quoted, value);
     return raw(key, quoted);
   }
   Line& number(std::string_view key, std::uint64_t value) { return raw(key, std::to_string(value)); }
@@ -77,7 +78,7 @@ std::string list_json(const Range& range, Function&& function) {
 
 std::string quoted(const std::string& text) {
   std::string json;
-  dicom::append_json_string(json, text);
+  gantry::append_json_string(json, text);
   return json;
 }
 

@@ -7,6 +7,7 @@
 
 #include "gantry/archive/attribute_level.hpp"
 #include "gantry/archive/json_slice.hpp"
+#include "gantry/base/json_text.hpp"
 #include "gantry/dicom/dictionary.hpp"
 #include "gantry/dicom/json_writer.hpp"
 #include "gantry/dicom/vr.hpp"
@@ -96,7 +97,7 @@ std::string element(Vr vr, std::string_view joined) {
         if (dicom::survives_as_json_number(values[i])) {
           json += values[i];
         } else {
-          dicom::append_json_string(json, values[i]);
+          append_json_string(json, values[i]);
         }
       }
     } else {

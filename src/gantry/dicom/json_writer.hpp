@@ -11,8 +11,6 @@ namespace gantry::dicom {
 
 // The pieces that DICOM JSON (PS3.18 Annex F) is made of, appended to a string. None of them allocates otherwise.
 
-/// `"text"`, escaped. The text is UTF-8.
-void append_json_string(std::string& out, std::string_view text);
 /// Base64 with padding, without quotes.
 void append_base64(std::string& out, std::string_view bytes);
 /// Eight upper-case hex digits, without quotes.

@@ -1,6 +1,7 @@
 #include "gantry/dicomweb/negotiation.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 
 #include "gantry/http/media_type.hpp"
@@ -92,6 +93,15 @@ std::vector<AcceptedRange> accepted_ranges(const http::Headers& headers, const h
   }
   if (ranges.empty()) ranges.push_back({false, std::string(kAnything), std::nullopt, 1000});
   return ranges;
+}
+
+std::span<const Offer> data_set_offers() {
+  static const std::array<Offer, 3> list = {
+      Offer{.multipart = false, .media_type = "application/dicom+json", .transfer_syntax = {}},
+      Offer{.multipart = false, .media_type = "application/json", .transfer_syntax = {}},
+      Offer{.multipart = true, .media_type = std::string(kDicomXml), .transfer_syntax = {}, .any_form = true},
+  };
+  return list;
 }
 
 const Offer* choose(std::span<const AcceptedRange> ranges, std::span<const Offer> offers) {

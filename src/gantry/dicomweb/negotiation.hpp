@@ -38,6 +38,11 @@ struct Offer {
   bool any_form = false;  ///< a single-part range takes the multipart form, too
 };
 
+/// The media type of data sets in XML (PS3.18 §8.7.3.2), a part each.
+inline constexpr std::string_view kDicomXml = "application/dicom+xml";
+/// What data sets without bulk data come as, from searches and metadata alike: JSON by two names, and XML.
+[[nodiscard]] std::span<const Offer> data_set_offers();
+
 /// The best of `offers` (in the server's order of preference) for these ranges: of each offer's ranges the most
 /// specific one counts; quality decides, then the client's order, then the server's. Null: none is acceptable.
 [[nodiscard]] const Offer* choose(std::span<const AcceptedRange> ranges, std::span<const Offer> offers);

@@ -4,6 +4,8 @@
 #include <array>
 #include <cstdio>
 
+#include "gantry/base/json_text.hpp"
+
 namespace gantry::http {
 
 namespace {
@@ -13,47 +15,6 @@ char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c 
 bool same_name(std::string_view a, std::string_view b) noexcept {
   return a.size() == b.size() &&
          std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });
-}
-
-/// A JSON string with its quotes. Bytes that are no UTF-8 pass as they are only when they form valid sequences; others
-/// become '?', because a client's own malformed text must not make our answer malformed.
-std::string json_string(std::string_view text) {
-  std::string out = "\"";
-  for (std::size_t i = 0; i < text.size();) {
-    const auto c = static_cast<unsigned char>(text[i]);
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += static_cast<char>(c);
-      ++i;
-    } else if (c < 0x20) {
-      std::array<char, 8> escape{};
-      std::snprintf(escape.data(), escape.size(), "\\u%04x", c);
-      out += escape.data();
-      ++i;
-    } else if (c < 0x80) {
-      out += static_cast<char>(c);
-      ++i;
-    } else {
-      const std::size_t length = c >= 0xC2 && c < 0xE0 ? 2 : c >= 0xE0 && c < 0xF0 ? 3 : c >= 0xF0 && c < 0xF5 ? 4 : 0;
-      bool valid = length != 0 && i + length <= text.size();
-      for (std::size_t k = 1; valid && k < length; ++k)
-        valid = (static_cast<unsigned char>(text[i + k]) & 0xC0) == 0x80;
-      if (valid && length >= 3) {  // overlong forms, surrogates, beyond U+10FFFF
-        const auto second = static_cast<unsigned char>(text[i + 1]);
-        valid = !((c == 0xE0 && second < 0xA0) || (c == 0xED && second >= 0xA0) || (c == 0xF0 && second < 0x90) ||
-                  (c == 0xF4 && second >= 0x90));
-      }
-      if (valid) {
-        out.append(text.substr(i, length));
-        i += length;
-      } else {
-        out += '?';
-        ++i;
-      }
-    }
-  }
-  out += '"';
-  return out;
 }
 
 int status_of(ErrorKind kind) noexcept {

@@ -1,6 +1,5 @@
 // QIDO-RS (PS3.18 §10.6): six resources over one service.
 
-#include <array>
 #include <string>
 #include <utility>
 
@@ -18,17 +17,6 @@ namespace {
 using http::Request;
 using http::Response;
 using index::Level;
-
-constexpr std::string_view kXml = "application/dicom+xml";
-
-const std::array<Offer, 3>& offers() {
-  static const std::array<Offer, 3> list = {
-      Offer{.multipart = false, .media_type = "application/dicom+json", .transfer_syntax = {}},
-      Offer{.multipart = false, .media_type = "application/json", .transfer_syntax = {}},
-      Offer{.multipart = true, .media_type = std::string(kXml), .transfer_syntax = {}, .any_form = true},
-  };
-  return list;
-}
 
 /// Everything a worker needs to answer; owns its data.
 struct SearchJob {
@@ -83,7 +71,7 @@ Result<Response> SearchJob::run() const {
     return response;
   }
   MultipartPlan parts(etag, settings);
-  response.headers.set("Content-Type", multipart_content_type(kXml, parts.boundary()));
+  response.headers.set("Content-Type", multipart_content_type(kDicomXml, parts.boundary()));
   NextObject next_xml = [next]() -> Result<std::optional<std::string>> {
     GANTRY_LET(const auto object, next());
     if (!object) return std::optional<std::string>();
@@ -91,8 +79,8 @@ Result<Response> SearchJob::run() const {
     return std::optional(std::move(xml));
   };
   ObjectFraming framing;
-  framing.open = parts.part_head(kXml, {}, {});
-  framing.separator = parts.part_head(kXml, {}, {});
+  framing.open = parts.part_head(kDicomXml, {}, {});
+  framing.separator = parts.part_head(kDicomXml, {}, {});
   framing.close = parts.closing();
   GANTRY_LET(auto body, object_body(std::move(next_xml), std::move(framing)));
   response.body.add(std::move(body));
@@ -123,8 +111,8 @@ Task<Response> search(Services& services, Request& request, Level level) {
   const auto read = qido::read_parameters(*query, job.request);
   if (!read) co_return search_problem(read.error());
   const auto ranges = accepted_ranges(request.headers, *query);
-  const Offer* offer = choose(ranges, offers());
-  if (offer == nullptr) co_return not_acceptable(offers());
+  const Offer* offer = choose(ranges, data_set_offers());
+  if (offer == nullptr) co_return not_acceptable(data_set_offers());
 
   job.services = &services;
   job.context = request.context;

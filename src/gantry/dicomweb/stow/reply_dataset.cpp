@@ -1,9 +1,10 @@
 #include "gantry/dicomweb/stow/reply_dataset.hpp"
 
-#include <algorithm>
 #include <cstdio>
 #include <string_view>
 #include <utility>
+
+#include "gantry/base/json_text.hpp"
 
 namespace gantry::dicomweb::stow {
 namespace {
@@ -14,60 +15,10 @@ std::string hex8(std::uint32_t tag) {
   return text;
 }
 
-/// How many bytes of well-formed UTF-8 the character at `at` has; 0 when it is none (Unicode 15 table 3-7).
-std::size_t utf8_length(std::string_view text, std::size_t at) {
-  const auto byte = [&](std::size_t i) -> unsigned {
-    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0;
-  };
-  const auto follows = [&](std::size_t i) { return (byte(i) & 0xC0U) == 0x80U; };
-  const unsigned first = byte(at);
-  const unsigned second = byte(at + 1);
-  if (first < 0x80) return 1;
-  if (!follows(at + 1)) return 0;
-  if (first >= 0xC2 && first <= 0xDF) return 2;
-  if (!follows(at + 2)) return 0;
-  if (first == 0xE0) return second >= 0xA0 ? 3 : 0;
-  if (first == 0xED) return second < 0xA0 ? 3 : 0;
-  if (first > 0xE0 && first <= 0xEF) return 3;
-  if (!follows(at + 3)) return 0;
-  if (first == 0xF0) return second >= 0x90 ? 4 : 0;
-  if (first == 0xF4) return second < 0x90 ? 4 : 0;
-  return first > 0xF0 && first < 0xF4 ? 4 : 0;
-}
-
-/// `text` with '?' for what is no UTF-8: a sender's own bytes must not make our answer unreadable.
-std::string as_utf8(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size();) {
-    const std::size_t length = utf8_length(text, i);
-    out.append(length == 0 ? "?" : text.substr(i, length));
-    i += std::max<std::size_t>(length, 1);
-  }
-  return out;
-}
-
-void append_json_string(std::string& out, std::string_view raw) {
-  out += '"';
-  for (const char c : as_utf8(raw)) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (byte < 0x20) {
-      char escape[7];
-      std::snprintf(escape, sizeof escape, "\\u%04x", byte);
-      out += escape;
-    } else {
-      out += c;
-    }
-  }
-  out += '"';
-}
-
 void append_json(std::string& out, const ReplyDataset& dataset);
 
 void append_json(std::string& out, const ReplyAttribute& attribute) {
-  append_json_string(out, hex8(attribute.tag));
+  out += json_string(hex8(attribute.tag));
   out += ":{\"vr\":\"" + attribute.vr + '"';
   if (!attribute.values.empty() || !attribute.items.empty()) {
     out += ",\"Value\":[";
@@ -78,7 +29,7 @@ void append_json(std::string& out, const ReplyAttribute& attribute) {
       if (attribute.vr == "US") {
         out += value;
       } else {
-        append_json_string(out, value);
+        out += json_string(value);
       }
     }
     for (const auto& item : attribute.items) {
