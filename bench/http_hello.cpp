@@ -1,5 +1,5 @@
-// The HTTP edge alone, to hold against nginx: /hello from memory and /file by sendfile. Prints its port and serves until
-// its standard input ends.
+// The HTTP edge alone, to hold against nginx: /hello from memory and /file by sendfile. Prints its port and serves
+// until its standard input ends.
 //
 //   bench_http_hello FILE
 //   wrk -t2 -c32 http://127.0.0.1:PORT/hello

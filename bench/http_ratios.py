@@ -87,20 +87,17 @@ def compare(name: str, ours: str, headers: dict[str, str], www: pathlib.Path, po
     return name, len(body), a, b, ratios
 
 
-def store_rate(server: Server, files: list[bytes], clients: int) -> float:
-    """Instances a second, each its own request, by as many keep-alive clients."""
-    bodies = [multipart([data]) for data in files]
-    sessions = [requests.Session() for _ in range(clients)]
-
-    def run(number: int) -> None:
-        for body, content_type in bodies[number::clients]:
-            answer = sessions[number].post(f"{server.dicomweb}/studies", data=body, headers={"Content-Type": content_type})
-            assert answer.status_code == 200, answer.text
-
+def store_rate(binary: pathlib.Path, server: Server, folder: pathlib.Path, files: list[bytes], clients: int) -> float:
+    """Instances a second, each its own request, by as many keep-alive connections of `gantry store`. Its start counts."""
+    folder.mkdir()
+    for index, data in enumerate(files):
+        (folder / f"{index}.dcm").write_bytes(data)
+    command = [binary, "store", folder, "--to", server.dicomweb, "--parallel", str(clients), "--ledger", folder.with_suffix(".ledger")]
     begun = time.perf_counter()
-    with concurrent.futures.ThreadPoolExecutor(clients) as pool:
-        list(pool.map(run, range(clients)))
-    return len(files) / (time.perf_counter() - begun)
+    done = subprocess.run(command, capture_output=True, text=True)
+    elapsed = time.perf_counter() - begun
+    assert done.returncode == 0, done.stdout + done.stderr
+    return len(files) / elapsed
 
 
 def sync_rate(folder: pathlib.Path, files: list[bytes], clients: int) -> float:
@@ -145,8 +142,8 @@ def main() -> None:
             stores = []
             for round_number in range(options.rounds):
                 study, series = uids(2)
-                files = [ct_slice(study, series, sop, n, rows=500, columns=500) for n, sop in enumerate(uids(400), 1)]
-                a = store_rate(server, files, 8)
+                files = [ct_slice(study, series, sop, n, rows=500, columns=500) for n, sop in enumerate(uids(600), 1)]
+                a = store_rate(binary, server, folder / f"send{round_number}", files, 8)
                 b = sync_rate(folder / f"sync{round_number}", files, 8)
                 stores.append((a, b, a / b))
             report("store 500 KB, 8 clients / write and sync", 500_000, *(statistics.median(x[i] for x in stores) for i in (0, 1)),

@@ -1,5 +1,5 @@
-// The SQLite index against bare SQL on the same database, as ratios: commits of 64, locate, and a QIDO page of 25 studies
-// at two sizes of the archive. Usage: bench_index [FOLDER [STUDIES]]; FOLDER should be on the disk that counts.
+// The SQLite index against bare SQL on the same database, as ratios: commits of 64, locate, and a QIDO page of 25
+// studies at two sizes of the archive. Usage: bench_index [FOLDER [STUDIES]]; FOLDER should be on the disk that counts.
 
 #include <algorithm>
 #include <cstdio>
@@ -150,7 +150,8 @@ Figures measure(SqliteIndex& index, const RequestContext& ctx, const std::string
       "WHERE tenant_id = 'bench' AND study_uid = ?1 AND series_uid = ?2 AND sop_uid = ?3");
   const double bare_locate = micros_per_call(20'000, [&](int) {
     const std::string study = "1.2.826.0.1.3680043.8.498." + std::to_string(1'000'000 + any());
-    bind_text(by_key.get(), 1, study), bind_text(by_key.get(), 2, study + ".1"), bind_text(by_key.get(), 3, study + ".1.1");
+    bind_text(by_key.get(), 1, study), bind_text(by_key.get(), 2, study + ".1"),
+        bind_text(by_key.get(), 3, study + ".1.1");
     if (drain(by_key.get()) == 0) std::exit(1);
   });
   const double locate = micros_per_call(20'000, [&](int) {
@@ -206,9 +207,11 @@ void measure_commits(SqliteIndex& index, const RequestContext& ctx, const std::s
 
   Bare bare(path);
   const Statement insert = bare.prepare(
-      "INSERT INTO dicom_image_meta (tenant_id, study_uid, series_uid, sop_uid, sop_class, transfer_syntax, instance_number, "
+      "INSERT INTO dicom_image_meta (tenant_id, study_uid, series_uid, sop_uid, sop_class, transfer_syntax, "
+      "instance_number, "
       "instance_number_key, object_key, size, file_sha256, dataset_sha256, frame_index, attributes) "
-      "VALUES ('bare', ?1, ?2, ?3, '1.2.840.10008.5.1.4.1.1.2', '1.2.840.10008.1.2.1', ?4, ?4, ?5, 1000, ?6, ?6, ?7, ?8)");
+      "VALUES ('bare', ?1, ?2, ?3, '1.2.840.10008.5.1.4.1.1.2', '1.2.840.10008.1.2.1', ?4, ?4, ?5, 1000, ?6, ?6, ?7, "
+      "?8)");
   start = Clock::now();
   for (const auto& batch : batches) {
     bare.run("BEGIN IMMEDIATE");
@@ -231,8 +234,9 @@ void measure_commits(SqliteIndex& index, const RequestContext& ctx, const std::s
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::filesystem::path folder = (argc > 1 ? std::filesystem::path(argv[1]) : std::filesystem::temp_directory_path()) /
-                                       ("index-bench-" + random_hex(6));
+  const std::filesystem::path folder =
+      (argc > 1 ? std::filesystem::path(argv[1]) : std::filesystem::temp_directory_path()) /
+      ("index-bench-" + random_hex(6));
   const int large = argc > 2 ? std::atoi(argv[2]) : 100'000;
   std::filesystem::create_directories(folder);
   SqliteSettings settings;
@@ -246,8 +250,8 @@ int main(int argc, char** argv) {
     if (!fill(**index, ctx, 1000, large)) return 1;
     std::printf("filled: %.0f new studies a second, in commits of 64\n", (large - 1000) / seconds_since(start));
     const Figures many = measure(**index, ctx, settings.path, large);
-    std::printf("  against 1,000 studies: page %.2f x, a year %.2f x, PatientID %.2f x, modality %.2f x\n", many.all / few.all,
-                many.date / few.date, many.patient / few.patient, many.modality / few.modality);
+    std::printf("  against 1,000 studies: page %.2f x, a year %.2f x, PatientID %.2f x, modality %.2f x\n",
+                many.all / few.all, many.date / few.date, many.patient / few.patient, many.modality / few.modality);
     measure_commits(**index, ctx, settings.path, large);
     std::printf("  %.0f bytes of database per study\n",
                 static_cast<double>(std::filesystem::file_size(settings.path)) / large);

@@ -1,5 +1,5 @@
-// Accept, Content-Type and Range: what could be read is the same when it is written and read again; ranges lie inside the
-// representation.
+// Accept, Content-Type and Range: what could be read is the same when it is written and read again; ranges lie inside
+// the representation.
 
 #include <algorithm>
 #include <cstdint>
@@ -53,7 +53,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
 
   const auto ranges = parse_accept(text);
-  require(std::is_sorted(ranges.begin(), ranges.end(), [](const auto& a, const auto& b) { return a.quality > b.quality; }));
+  require(
+      std::is_sorted(ranges.begin(), ranges.end(), [](const auto& a, const auto& b) { return a.quality > b.quality; }));
   std::string list;
   for (const auto& range : ranges) {
     require(range.quality >= 0 && range.quality <= 1000);

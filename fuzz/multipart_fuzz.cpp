@@ -1,5 +1,5 @@
-// Multipart bodies: however the bytes are cut, the same parts and the same verdict come out; and any bytes, written as a
-// part, come back as they were.
+// Multipart bodies: however the bytes are cut, the same parts and the same verdict come out; and any bytes, written as
+// a part, come back as they were.
 
 #include <algorithm>
 #include <cstdint>
@@ -36,8 +36,8 @@ struct Outcome {
 
 constexpr MultipartLimits kLimits{.parts = 16, .part_header_bytes = 256, .boundary_bytes = 70};
 
-/// Feeds in pieces of `step` bytes, or of varying length for 0. Each piece lies in memory of its own, so that reading beside
-/// it is seen.
+/// Feeds in pieces of `step` bytes, or of varying length for 0. Each piece lies in memory of its own, so that reading
+/// beside it is seen.
 Outcome read(std::string_view body, std::string_view boundary, std::size_t step) {
   auto parser = MultipartParser::create(boundary, kLimits);
   require(parser.ok());

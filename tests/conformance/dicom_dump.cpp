@@ -3,7 +3,8 @@
 //   dicom_dump [--explicit FOLDER] < list of paths, one a line > a line of JSON for each
 //
 // {"file", "accepted": false, "kind", "reason"}, or
-// {"file", "accepted": true, "instance": DICOM JSON, "study", "series", "sop", "qido": {…}, "layout": {…}, "warnings": […],
+// {"file", "accepted": true, "instance": DICOM JSON, "study", "series", "sop", "qido": {…}, "layout": {…}, "warnings":
+// […],
 //  "explicit": path of the object re-encoded to Explicit VR Little Endian in FOLDER, or "explicit_error"}
 
 #include <algorithm>
@@ -17,6 +18,7 @@
 #include <vector>
 
 #include "gantry/base/bytes.hpp"
+#include "gantry/base/json_text.hpp"
 #include "gantry/dicom/explicit_le.hpp"
 #include "gantry/dicom/instance_indexer.hpp"
 #include "gantry/dicom/json_writer.hpp"
@@ -46,14 +48,14 @@ class Line {
  public:
   Line& raw(std::string_view key, std::string_view json) {
     text_ += text_.size() > 1 ? "," : "";
-    dicom::append_json_string(text_, key);
+    gantry::append_json_string(text_, key);
     text_ += ':';
     text_ += json;
     return *this;
   }
   Line& text(std::string_view key, std::string_view value) {
     std::string quoted;
-    dicom::append_json_string(quoted, value);
+    gantry::append_json_string(quoted, value);
     return raw(key, quoted);
   }
   Line& number(std::string_view key, std::uint64_t value) { return raw(key, std::to_string(value)); }
@@ -76,7 +78,7 @@ std::string list_json(const Range& range, Function&& function) {
 
 std::string quoted(const std::string& text) {
   std::string json;
-  dicom::append_json_string(json, text);
+  gantry::append_json_string(json, text);
   return json;
 }
 
@@ -119,14 +121,25 @@ std::string layout_json(const dicom::Layout& layout) {
 
 std::string qido_json(const dicom::QidoAttributes& a) {
   return Line()
-      .text("patient_id", a.patient_id).text("patient_name", a.patient_name).text("patient_sex", a.patient_sex)
-      .text("patient_birth_date", a.patient_birth_date).text("study_date", a.study_date).text("study_time", a.study_time)
-      .text("accession_number", a.accession_number).text("study_id", a.study_id)
-      .text("study_description", a.study_description).text("referring_physician_name", a.referring_physician_name)
-      .text("modality", a.modality).text("series_number", a.series_number)
-      .text("series_description", a.series_description).text("body_part_examined", a.body_part_examined)
-      .text("instance_number", a.instance_number).text("number_of_frames", a.number_of_frames)
-      .text("rows", a.rows).text("columns", a.columns).text("bits_allocated", a.bits_allocated)
+      .text("patient_id", a.patient_id)
+      .text("patient_name", a.patient_name)
+      .text("patient_sex", a.patient_sex)
+      .text("patient_birth_date", a.patient_birth_date)
+      .text("study_date", a.study_date)
+      .text("study_time", a.study_time)
+      .text("accession_number", a.accession_number)
+      .text("study_id", a.study_id)
+      .text("study_description", a.study_description)
+      .text("referring_physician_name", a.referring_physician_name)
+      .text("modality", a.modality)
+      .text("series_number", a.series_number)
+      .text("series_description", a.series_description)
+      .text("body_part_examined", a.body_part_examined)
+      .text("instance_number", a.instance_number)
+      .text("number_of_frames", a.number_of_frames)
+      .text("rows", a.rows)
+      .text("columns", a.columns)
+      .text("bits_allocated", a.bits_allocated)
       .done();
 }
 

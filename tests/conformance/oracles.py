@@ -177,9 +177,9 @@ def as_number(value) -> float | None:
 
 
 def pydicom_settings() -> None:
-    """pydicom as a reader that changes nothing: no value is refused, and UN stays UN."""
+    """pydicom as a reader that refuses no value."""
     config.settings.reading_validation_mode = config.IGNORE
-    config.replace_un_with_known_vr = False
+    config.replace_un_with_known_vr = True
     config.convert_wrong_length_to_UN = False
 
 

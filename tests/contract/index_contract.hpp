@@ -167,7 +167,12 @@ TYPED_TEST_P(IndexContract, OtherBytesOfTheSameInstanceFollowThePolicy) {
 TYPED_TEST_P(IndexContract, ReplacingMayMoveAnInstanceToAnotherStudy) {
   this->commit(instance("1", "1.1", "5"));
   this->commit(instance("1", "1.2", "6"));
-  EXPECT_EQ(this->commit(instance("2", "2.1", "5", "b"), ConflictPolicy::kReplace).outcome, Outcome::kReplaced);
+  const Committed moved = this->commit(instance("2", "2.1", "5", "b"), ConflictPolicy::kReplace);
+  EXPECT_EQ(moved.outcome, Outcome::kReplaced);
+  ASSERT_TRUE(moved.moved_from) << "caches must forget it there";
+  EXPECT_EQ(moved.moved_from->study.str(), "1");
+  EXPECT_EQ(moved.moved_from->series.str(), "1.1");
+  EXPECT_FALSE(this->commit(instance("2", "2.1", "5", "c"), ConflictPolicy::kReplace).moved_from);
   EXPECT_EQ(this->all(Level::kSeries).size(), 2U) << "series 1.1 is empty and gone";
   const auto studies = this->all(Level::kStudy);
   ASSERT_EQ(studies.size(), 2U);
@@ -176,10 +181,25 @@ TYPED_TEST_P(IndexContract, ReplacingMayMoveAnInstanceToAnotherStudy) {
   EXPECT_EQ(this->all(Level::kStudy).size(), 1U) << "study 1 is empty and gone";
   EXPECT_EQ(must(this->index().version_of(this->ctx, StudyUid("1"), std::nullopt)), std::nullopt);
   const auto feed = this->changes();
-  ASSERT_EQ(feed.size(), 6U) << "a move is a deletion there and a replacement here";
+  ASSERT_EQ(feed.size(), 7U) << "a move is a deletion there and a replacement here";
   EXPECT_EQ(feed[2].action, Change::Action::kDeleted);
   EXPECT_EQ(feed[2].study.str(), "1");
   EXPECT_EQ(feed[3].action, Change::Action::kReplaced);
+  this->expect_counts_right();
+}
+
+TYPED_TEST_P(IndexContract, AReplacedModalityGoesEvenWhenItsBatchBringsANewSeries) {
+  const auto with_modality = [](InstanceRecord record, const char* modality) {
+    record.attributes.modality = modality;
+    return record;
+  };
+  this->commit(with_modality(instance("1", "1.1", "5", "a"), "CT"));
+  this->commit(this->ctx,
+               {with_modality(instance("1", "1.1", "5", "b"), "MR"), with_modality(instance("1", "1.2", "6"), "SR")},
+               ConflictPolicy::kReplace);
+  const auto studies = this->all(Level::kStudy);
+  ASSERT_EQ(studies.size(), 1U);
+  EXPECT_THAT(studies[0].study.modalities, ElementsAre("MR", "SR"));
   this->expect_counts_right();
 }
 
@@ -675,7 +695,8 @@ TYPED_TEST_P(IndexContract, WhatWasCommittedIsThereAfterReopening) {
 
 REGISTER_TYPED_TEST_SUITE_P(IndexContract, AnEmptyIndexAnswersEmpty, ACommittedInstanceIsFoundAtEveryLevelWithItsLocation,
                             TheSameBytesAgainChangeNothing, OtherBytesOfTheSameInstanceFollowThePolicy,
-                            ReplacingMayMoveAnInstanceToAnotherStudy, TheFirstInstanceThatHasAValueGivesIt,
+                            ReplacingMayMoveAnInstanceToAnotherStudy,
+                            AReplacedModalityGoesEvenWhenItsBatchBringsANewSeries, TheFirstInstanceThatHasAValueGivesIt,
                             OneBatchMayRepeatAnInstanceAndTheFirstWins, ABadRowHarmsNoOther,
                             QuotasHoldToTheByteAndTheInstance, OnlyAnActiveTenantTakesInstances,
                             TwoTenantsShareUidsAndNothingElse, DeletingRecountsAndQueuesTheObjects,

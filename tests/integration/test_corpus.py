@@ -141,13 +141,12 @@ def native_frames(data: pydicom.Dataset) -> list[bytes]:
             cut += "0" * (-len(cut) % 8)
             frames.append(bytes(int(cut[i:i + 8][::-1], 2) for i in range(0, len(cut), 8)))
         return frames
+    if data.original_encoding[1] is False:  # big endian: words are swapped, which two samples of 8 bits share in OW
+        word = {"OB": 1, "OF": 4, "OD": 8, "OW": max(2, data.BitsAllocated // 8)}[element.VR]
+        value = b"".join(value[at:at + word][::-1] for at in range(0, len(value), word))
     data.NumberOfFrames = count
     length = get_expected_length(data) // count
-    frames = [value[index * length:(index + 1) * length] for index in range(count)]
-    if data.original_encoding[1] is False:  # big endian
-        word = {"OB": 1, "OW": 2, "OF": 4, "OD": 8}[element.VR] if element.VR in ("OF", "OD") else data.BitsAllocated // 8
-        frames = [b"".join(frame[i:i + word][::-1] for i in range(0, len(frame), word)) for frame in frames]
-    return frames
+    return [value[index * length:(index + 1) * length] for index in range(count)]
 
 
 def expected_frames(path) -> list[bytes] | None:

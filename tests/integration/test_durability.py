@@ -6,47 +6,50 @@ import re
 import shutil
 
 import pytest
-from conftest import INDEX_KIND, post_instance
+from conftest import post_instance
 from make_dicom import ct_slice, uids
 
 CALLS = "openat,openat2,open,close,write,pwrite64,fsync,fdatasync,rename,renameat,renameat2,linkat,link,mkdir,mkdirat,sendmsg,sendto,writev,send"
+SENDS = ("sendmsg", "sendto", "writev", "write", "send")
+SYNCS = ("fsync", "fdatasync")
 
 
 def test_file_names_and_database_are_synced_before_the_answer(make_server, tmp_path):
     assert shutil.which("strace"), "strace is installed by scripts/test"
     trace = tmp_path / "trace"
-    server = make_server(wrapper=("strace", "-f", "-y", "-s", "64", "-e", f"trace={CALLS}", "-o", str(trace)))
+    server = make_server(wrapper=("strace", "-f", "-y", "-s", "512", "-e", f"trace={CALLS}", "-o", str(trace)))
     study, series, sop = uids(3)
-    marker = trace.read_text().count("\n")
     assert post_instance(server, ct_slice(study, series, sop)).status_code == 200
     server.stop()
 
-    lines = finished_calls(trace.read_text().split("\n")[marker:])
-    answer = first(lines, lambda name, args: name in ("sendmsg", "sendto", "writev", "write", "send") and "HTTP/1.1 200" in args, 0)
-    named = first(lines, lambda name, args: name in ("rename", "renameat", "renameat2", "link", "linkat") and ".dcm" in args, 0)
+    calls = ordered_calls(trace.read_text().split("\n"))
+    # Only the answer to the store has this media type; those to /readyz have another.
+    answer = first(calls, lambda name, args: name in SENDS and "HTTP/1.1 200" in args and "application/dicom+json" in args)
+    named = first(calls, lambda name, args: name in ("renameat2", "linkat") and ".dcm" in args)
     assert named < answer
 
     # The object's bytes are synced before it gets its name …
-    data_sync = first(lines, lambda name, args: name in ("fsync", "fdatasync") and "/tmp" in args, 0)
-    assert data_sync < named
-    # … then the directory that holds the name and every new one above it, to the store's root …
-    leaf = re.search(r'"?([^"\s<>]*objects/[^"\s<>]*|[^"\s]*default/[0-9a-f]{16}/[0-9a-f]{16})/[0-9a-f]{64}-[0-9a-f]{32}\.dcm', lines[named][1])
-    assert leaf, lines[named]
-    synced = [args for name, args in lines[named:answer] if name in ("fsync", "fdatasync")]
-    before_answer = [args for name, args in lines[:answer] if name in ("fsync", "fdatasync")]
-    assert any(re.search(r"default/[0-9a-f]{16}/[0-9a-f]{16}>", args) for args in synced), synced
-    assert any(re.search(r"default/[0-9a-f]{16}>", args) for args in before_answer)
-    assert any(re.search(r"default>", args) for args in before_answer)
-    assert any(re.search(r"objects>", args) for args in before_answer)
-    # … then the database's log, all before the first byte of the answer. A database server syncs its own.
-    if INDEX_KIND != "sqlite":
-        return
-    database = [index for index, (name, args) in enumerate(lines[:answer]) if name in ("fsync", "fdatasync") and "-wal" in args]
-    assert database and max(database) > named
+    name = re.search(r'"([0-9a-f]{32}\.part)", \d+<(.*/objects/default/[0-9a-f]{16}/[0-9a-f]{16})>, "[0-9a-f]{64}-[0-9a-f]{32}\.dcm"',
+                     calls[named][1])
+    assert name, calls[named]
+    staged, leaf = name.groups()
+    assert first(calls, lambda name, args: name in SYNCS and f"/tmp/{staged}>" in args) < named
+    # … its directory after it has the name …
+    assert named < last_sync(calls[:answer], leaf)
+    # … and each new directory above it, to the store's root, after what lies in it was made …
+    study_folder = leaf.rpartition("/")[0]
+    tenant_folder = study_folder.rpartition("/")[0]
+    objects = tenant_folder.rpartition("/")[0]
+    for parent, child in ((objects, tenant_folder), (tenant_folder, study_folder), (study_folder, leaf)):
+        made = first(calls, lambda name, args, child=child: name == "mkdirat" and f'"{child.removeprefix(objects + "/")}"' in args)
+        assert made < last_sync(calls[:answer], parent)
+    # … then the database's log, all before the first byte of the answer.
+    assert named < last_sync(calls[:answer], r"[^>]*-wal")
 
 
-def finished_calls(lines: list[str]) -> list[tuple[str, str]]:
-    """(call, arguments) in the order in which the calls returned. strace splits calls that other threads interrupt."""
+def ordered_calls(lines: list[str]) -> list[tuple[str, str]]:
+    """(call, arguments) that succeeded. What is sent counts when it begins, everything else when it has returned; strace
+    splits a call in two lines when another thread's comes between."""
     pending: dict[str, str] = {}
     calls = []
     for line in lines:
@@ -54,21 +57,31 @@ def finished_calls(lines: list[str]) -> list[tuple[str, str]]:
         if not match:
             continue
         thread, text = match.groups()
+        sends = text.startswith(tuple(f"{name}(" for name in SENDS))
         if text.endswith("<unfinished ...>"):
-            pending[thread] = text.removesuffix("<unfinished ...>")
-            # An answer counts when it begins; everything else when it returns.
-            continue
-        resumed = re.match(r"<\.\.\. (\w+) resumed>(.*)", text)
-        if resumed:
-            text = pending.pop(thread, resumed.group(1) + "(") + resumed.group(2)
+            text = text.removesuffix("<unfinished ...>")
+            if not sends:
+                pending[thread] = text
+                continue
+        elif resumed := re.match(r"<\.\.\. \w+ resumed>(.*)", text):
+            if thread not in pending:
+                continue  # the end of something sent
+            text = pending.pop(thread) + resumed.group(1)
         call = re.match(r"(\w+)\((.*)", text)
         if call and not re.search(r"= -1 E", text):
             calls.append((call.group(1), call.group(2)))
     return calls
 
 
-def first(calls, wanted, start: int) -> int:
-    for index in range(start, len(calls)):
-        if wanted(*calls[index]):
+def last_sync(calls, path: str) -> int:
+    """Where a file or directory (a regular expression) was synced for the last time."""
+    found = [index for index, (name, args) in enumerate(calls) if name in SYNCS and re.search(rf"<{path}>", args)]
+    assert found, f"{path} is not synced"
+    return found[-1]
+
+
+def first(calls, wanted) -> int:
+    for index, call in enumerate(calls):
+        if wanted(*call):
             return index
     pytest.fail("no such call in the trace")

@@ -51,6 +51,7 @@ def test_nothing_acknowledged_is_lost_torn_or_miscounted(gantry, tmp_path):
             writer.start()
         wanted = before + rng.randrange(5, 60)
         while len(acknowledged) < wanted:  # so that each round kills a server that is at work
+            assert any(writer.is_alive() for writer in writers), "the server went away by itself"
             time.sleep(0.005)
         time.sleep(rng.random() * 0.05)
         server.kill()

@@ -111,6 +111,23 @@ def test_logs_are_structured_and_hold_no_patient_data(make_server):
     assert requests_logged and all({"status", "request_id", "tenant", "duration_ms"} & set(record) for record in requests_logged)
 
 
+def test_a_client_cannot_add_labels_to_the_metrics(make_server):
+    server = make_server()
+    for number in range(20):
+        assert requests.request(f"MADEUP{number}", server.url + "/healthz").status_code == 405
+    text = requests.get(server.url + "/metrics").text
+    assert "MADEUP" not in text
+    assert 'gantry_http_requests_total{method="other",status="4xx"} 20' in text
+
+
+def test_a_refused_search_leaves_no_name_in_the_log(make_server):
+    server = make_server("--log-format", "json")
+    answer = requests.get(server.dicomweb + "/studies", params={"PatientBirthDate": "Secret^Name"})
+    assert answer.status_code == 400 and "Secret^Name" in answer.json()["detail"]
+    server.stop()
+    assert "Secret" not in server.log.read_text()
+
+
 def test_sigterm_finishes_what_runs_and_a_restart_shows_everything(gantry, tmp_path):
     server = Server(gantry, tmp_path / "data").start()
     study, series, *sops = uids(42)

@@ -6,6 +6,7 @@
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <unordered_map>
@@ -46,6 +47,7 @@ class Committer {
     std::vector<PendingInstance> instances;
     std::vector<index::InstanceRecord> records;  ///< theirs, in the same order, side by side for the port
     std::vector<Fate> fates;
+    std::vector<std::optional<index::Committed::Place>> moved_from;  ///< where what they replaced was
   };
 
   void run();
@@ -54,6 +56,7 @@ class Committer {
   void settle_committed(Group& group, std::size_t at, const index::Committed& committed);
   void settle_by_reading_back(Group& group, std::size_t begin, std::size_t end, const Error& error);
   void spare_held_objects(Group& group);
+  void tell_listener(const Group& group) const;
   [[nodiscard]] RequestContext context_of(const Group& group) const;
 
   index::InstanceIndex& index_;

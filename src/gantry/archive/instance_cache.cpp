@@ -29,7 +29,8 @@ InstanceCache::Shard& InstanceCache::shard_of(const std::string& study_key) {
   return shards_[std::hash<std::string>{}(study_key) % kShards];
 }
 
-InstancePtr InstanceCache::find(const TenantId& tenant, const StudyUid& study, const SeriesUid& series, const SopUid& sop) {
+InstancePtr InstanceCache::find(const TenantId& tenant, const StudyUid& study, const SeriesUid& series,
+                                const SopUid& sop) {
   const auto study_key = study_key_of(tenant, study);
   Shard& shard = shard_of(study_key);
   const std::scoped_lock lock(shard.mutex);
@@ -93,7 +94,8 @@ void InstanceCache::forget(const TenantId& tenant, const StudyUid& study, const 
   if (instances == shard.studies.end()) return;
   std::vector<Entries::iterator> going;
   for (const auto& [key, entry] : instances->second) {
-    if ((series.empty() || key.first == series.view()) && (sop.empty() || key.second == sop.view())) going.push_back(entry);
+    if ((series.empty() || key.first == series.view()) && (sop.empty() || key.second == sop.view()))
+      going.push_back(entry);
   }
   for (const auto entry : going) drop(shard, entry);
 }

@@ -38,16 +38,17 @@ struct InstanceCacheLimits {
   std::size_t open_files = 1024;
 };
 
-/// Least recently used instances go first when the cache is over its bytes or its open files. Thread-safe; find() takes a
-/// few hundred nanoseconds, so that an io thread may call it. What is put was read from the index some time before, so a
-/// put names the epoch of its shard before that read, and is dropped when the shard forgot something of that study since:
-/// a slow fill never puts back what was just invalidated.
+/// Least recently used instances go first when the cache is over its bytes or its open files. Thread-safe; find() takes
+/// a few hundred nanoseconds, so that an io thread may call it. What is put was read from the index some time before,
+/// so a put names the epoch of its shard before that read, and is dropped when the shard forgot something of that study
+/// since: a slow fill never puts back what was just invalidated.
 class InstanceCache {
  public:
   explicit InstanceCache(InstanceCacheLimits limits = {});
 
   /// Null when it is not there.
-  [[nodiscard]] InstancePtr find(const TenantId& tenant, const StudyUid& study, const SeriesUid& series, const SopUid& sop);
+  [[nodiscard]] InstancePtr find(const TenantId& tenant, const StudyUid& study, const SeriesUid& series,
+                                 const SopUid& sop);
   /// To be called before the index is read for put().
   [[nodiscard]] std::uint64_t epoch(const TenantId& tenant, const StudyUid& study);
   void put(const TenantId& tenant, InstancePtr instance, std::uint64_t epoch_before);

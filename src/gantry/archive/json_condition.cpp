@@ -38,7 +38,10 @@ std::string person_name(std::string_view object) {
   std::string groups[3];
   json::Walker walker(object);
   while (walker.next()) {
-    const int group = walker.key() == "Alphabetic" ? 0 : walker.key() == "Ideographic" ? 1 : walker.key() == "Phonetic" ? 2 : -1;
+    const int group = walker.key() == "Alphabetic"    ? 0
+                      : walker.key() == "Ideographic" ? 1
+                      : walker.key() == "Phonetic"    ? 2
+                                                      : -1;
     if (group >= 0) groups[group] = json::text_of(walker.value());
   }
   return groups[0] + "=" + groups[1] + "=" + groups[2];
@@ -50,8 +53,8 @@ bool within(const std::optional<std::string>& comparable, const Result<ValueRang
 
 }  // namespace
 
-Result<JsonCondition> JsonCondition::create(const std::vector<dicom::Tag>& path, std::string_view vr, std::string_view value,
-                                            bool want_empty) {
+Result<JsonCondition> JsonCondition::create(const std::vector<dicom::Tag>& path, std::string_view vr,
+                                            std::string_view value, bool want_empty) {
   JsonCondition condition;
   for (const auto tag : path) condition.path_.push_back(dicom::to_hex8(tag));
   condition.value_ = trimmed(value);
@@ -122,7 +125,8 @@ bool JsonCondition::value_matches(std::string_view vr, std::string_view item) co
     const auto list = split_list(value_, ",\\");
     return std::find(list.begin(), list.end(), text) != list.end();
   }
-  if (takes_wildcards(vr) && value_.find_first_of("*?") != std::string::npos) return index::matches_wildcard(value_, text);
+  if (takes_wildcards(vr) && value_.find_first_of("*?") != std::string::npos)
+    return index::matches_wildcard(value_, text);
   return value_ == trimmed(text);
 }
 

@@ -9,11 +9,12 @@ constexpr std::size_t kNone = std::string_view::npos;
 
 /// After the closing quote of the string that begins at `at`.
 std::size_t string_end(std::string_view text, std::size_t at) noexcept {
-  for (std::size_t i = at + 1; i < text.size(); ++i) {
+  std::size_t i = at + 1;
+  while (i < text.size()) {
     i = text.find_first_of("\"\\", i);
     if (i == kNone) return kNone;
     if (text[i] == '"') return i + 1;
-    ++i;  // the escaped character, whatever it is
+    i += 2;  // past the escaped character, whatever it is
   }
   return kNone;
 }
@@ -23,7 +24,10 @@ std::optional<std::uint32_t> hex4(std::string_view text, std::size_t at) noexcep
   std::uint32_t value = 0;
   for (std::size_t i = at; i < at + 4; ++i) {
     const char c = text[i];
-    const int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    const int digit = c >= '0' && c <= '9'   ? c - '0'
+                      : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                      : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                             : -1;
     if (digit < 0) return std::nullopt;
     value = value * 16 + static_cast<std::uint32_t>(digit);
   }

@@ -1,7 +1,7 @@
 #pragma once
 
-// Reads the DICOM JSON that our own indexer wrote, by slices: nothing is copied, numbers keep their digits, and the depth
-// of nesting costs no stack. Damaged text gives kInternal, never a read beyond its end.
+// Reads the DICOM JSON that our own indexer wrote, by slices: nothing is copied, numbers keep their digits, and the
+// depth of nesting costs no stack. Damaged text gives kInternal, never a read beyond its end.
 
 #include <cstddef>
 #include <optional>

@@ -29,7 +29,8 @@ TEST(JsonSlice, FindsNothingInEmptyContainers) {
 }
 
 TEST(JsonSlice, EveryTruncationIsDamagedAndNeverReadsBeyondTheEnd) {
-  const std::string whole = R"({"00100010":{"vr":"PN","Value":[{"Alphabetic":"A\\^\"B"}]},"00200013":{"vr":"IS","Value":[1,null]}})";
+  const std::string whole =
+      R"({"00100010":{"vr":"PN","Value":[{"Alphabetic":"A\\^\"B"}]},"00200013":{"vr":"IS","Value":[1,null]}})";
   for (std::size_t length = 0; length < whole.size(); ++length) {
     const std::string cut = whole.substr(0, length);  // its own memory, so that a sanitizer sees a read behind it
     Walker walker(cut);
@@ -48,7 +49,10 @@ TEST(JsonSlice, DeepNestingCostsNoStack) {
 TEST(JsonSlice, ResolvesEscapes) {
   EXPECT_EQ(text_of(R"("a\"\\\/\n\u00e9\ud83d\ude00")"), "a\"\\/\n\xC3\xA9\xF0\x9F\x98\x80");
   EXPECT_EQ(text_of(R"("\ud83d")"), "\xEF\xBF\xBD") << "half a pair";
-  EXPECT_EQ(text_of(R"("\u12")"), "\xEF\xBF\xBD" "12") << "too few digits";
+  EXPECT_EQ(text_of(R"("\u12")"),
+            "\xEF\xBF\xBD"
+            "12")
+      << "too few digits";
   EXPECT_EQ(text_of("12.50"), "12.50");
 }
 

@@ -34,7 +34,8 @@ Result<std::optional<std::string>> stored_json(const index::SearchRow& row, cons
 class Hits final : public SearchHits {
  public:
   Hits(index::InstanceIndex& index, const RequestContext& ctx, std::shared_ptr<const SearchPlan> plan, std::string root)
-      : cursor_(index, ctx, query_of(*plan), keeper(plan, std::move(root)), [](const std::string& json) { return json.size(); },
+      : cursor_(index, ctx, query_of(*plan), keeper(plan, std::move(root)),
+                [](const std::string& json) { return json.size(); },
                 {!plan->conditions.empty(), 8 << 20, kStatementTime}) {}
 
   Result<std::optional<std::string>> next() override { return cursor_.next(); }
@@ -51,12 +52,13 @@ class Hits final : public SearchHits {
     return query;
   }
   static RowCursor<std::string>::Keep keeper(std::shared_ptr<const SearchPlan> plan, std::string root) {
-    return [plan = std::move(plan), root = std::move(root)](index::SearchRow&& row) -> Result<std::optional<std::string>> {
-      GANTRY_LET(const auto stored, stored_json(row, *plan));
-      if (!stored) return std::optional<std::string>();
-      GANTRY_LET(auto json, search_row_json(row, *plan, root, *stored));
-      return std::optional<std::string>(std::move(json));
-    };
+    return
+        [plan = std::move(plan), root = std::move(root)](index::SearchRow&& row) -> Result<std::optional<std::string>> {
+          GANTRY_LET(const auto stored, stored_json(row, *plan));
+          if (!stored) return std::optional<std::string>();
+          GANTRY_LET(auto json, search_row_json(row, *plan, root, *stored));
+          return std::optional<std::string>(std::move(json));
+        };
   }
 
   RowCursor<std::string> cursor_;
@@ -97,7 +99,8 @@ Result<std::uint64_t> count_hits(index::InstanceIndex& index, const RequestConte
 
 }  // namespace
 
-Result<SearchResult> QueryService::search(const RequestContext& ctx, const SearchRequest& request, const SearchLimits& limits) {
+Result<SearchResult> QueryService::search(const RequestContext& ctx, const SearchRequest& request,
+                                          const SearchLimits& limits) {
   GANTRY_LET(auto planned, plan_search(request, limits));
   const auto plan = std::make_shared<const SearchPlan>(std::move(planned));
   auto hits = std::make_shared<Hits>(index_, ctx, plan, request.root);
@@ -113,7 +116,8 @@ Result<SearchResult> QueryService::search(const RequestContext& ctx, const Searc
     // Counting goes at least as far as what was shown, so that "there is more" is always known.
     const std::uint64_t most = std::max(kCountMost, seen);
     GANTRY_LET(const auto total, count_hits(index_, ctx, *plan, most));
-    const bool counted = total <= most || (!plan->query.study && plan->query.matches.empty() && plan->conditions.empty());
+    const bool counted =
+        total <= most || (!plan->query.study && plan->query.matches.empty() && plan->conditions.empty());
     if (counted) result.total = total;
     if (plan->limit && total > seen) result.remaining = total - seen;
   }

@@ -25,9 +25,9 @@ class SearchHits {
 
 struct SearchResult {
   std::shared_ptr<SearchHits> hits;
-  std::optional<std::uint64_t> total;    ///< without offset and limit; nullopt: more than 10,000, not counted further
-  std::uint64_t remaining = 0;           ///< hits after these; at least that many when `total` is unknown
-  std::vector<std::string> warnings;     ///< for Warning 299, without the code and the service
+  std::optional<std::uint64_t> total;  ///< without offset and limit; nullopt: more than 10,000, not counted further
+  std::uint64_t remaining = 0;         ///< hits after these; at least that many when `total` is unknown
+  std::vector<std::string> warnings;   ///< for Warning 299, without the code and the service
 };
 
 /// Finds studies, series and instances for QIDO-RS and C-FIND alike (DESIGN §5). Knows no HTTP. Thread-safe; blocking.

@@ -69,8 +69,9 @@ TEST_F(QueryServiceTest, AStudyHasEveryRequiredAttributeInAscendingOrder) {
   std::vector<std::string> keys;
   json::Walker walker(found[0]);
   while (walker.next()) keys.emplace_back(walker.key());
-  EXPECT_THAT(keys, ElementsAre("00080020", "00080030", "00080050", "00080056", "00080061", "00080090", "00081190", "00100010",
-                                "00100020", "00100030", "00100040", "0020000D", "00200010", "00201206", "00201208"));
+  EXPECT_THAT(
+      keys, ElementsAre("00080020", "00080030", "00080050", "00080056", "00080061", "00080090", "00081190", "00100010",
+                        "00100020", "00100030", "00100040", "0020000D", "00200010", "00201206", "00201208"));
   EXPECT_EQ(json::member(found[0], "00100010"), R"({"vr":"PN","Value":[{"Alphabetic":"Test^Gantry"}]})");
   EXPECT_EQ(json::member(found[0], "00100030"), R"({"vr":"DA"})") << "without Value when empty";
   EXPECT_EQ(json::member(found[0], "00201208"), R"({"vr":"IS","Value":[1]})");
@@ -262,7 +263,8 @@ TEST_F(QueryServiceTest, UrisBeginWithTheRootThatTheCallerNames) {
   request.include = {"all"};
   request.root = "https://pacs.example/x/dicom-web";
   const auto row = rows(request)[0];
-  EXPECT_EQ(value_of(row, "00081190"), "https://pacs.example/x/dicom-web/studies/1.2.1/series/1.2.1.1/instances/1.2.1.1.1");
+  EXPECT_EQ(value_of(row, "00081190"),
+            "https://pacs.example/x/dicom-web/studies/1.2.1/series/1.2.1.1/instances/1.2.1.1.1");
   EXPECT_THAT(row, HasSubstr("\"BulkDataURI\":\"https://pacs.example/x/dicom-web/studies/"));
 }
 

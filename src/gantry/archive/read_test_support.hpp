@@ -67,23 +67,25 @@ inline std::string part10_file(const Made& made) {
 }
 
 /// Group 0028 and native Pixel Data.
-inline part10::DataSetBuilder pixels(std::uint16_t rows, std::uint16_t columns, std::uint16_t bits, std::string_view frames,
-                                     std::string_view value, part10::Encoding encoding = {}) {
+inline part10::DataSetBuilder pixels(std::uint16_t rows, std::uint16_t columns, std::uint16_t bits,
+                                     std::string_view frames, std::string_view value, part10::Encoding encoding = {}) {
   part10::DataSetBuilder data(encoding);
-  data.us({0x0028, 0x0002}, 1).text({0x0028, 0x0004}, "CS", "MONOCHROME2").text({0x0028, 0x0008}, "IS", std::string(frames));
+  data.us({0x0028, 0x0002}, 1)
+      .text({0x0028, 0x0004}, "CS", "MONOCHROME2")
+      .text({0x0028, 0x0008}, "IS", std::string(frames));
   data.us({0x0028, 0x0010}, rows).us({0x0028, 0x0011}, columns).us({0x0028, 0x0100}, bits);
   data.element({0x7FE0, 0x0010}, bits > 8 ? "OW" : "OB", value);
   return data;
 }
 
-/// Group 0028 and encapsulated Pixel Data with a fragment per frame.
-inline part10::DataSetBuilder compressed(std::initializer_list<std::string_view> fragments) {
+/// Group 0028 and encapsulated Pixel Data of so many frames, without an offset table; by default a fragment is a frame.
+inline part10::DataSetBuilder compressed(const std::vector<std::string>& fragments, std::size_t frames = 0) {
   part10::DataSetBuilder data;
   data.us({0x0028, 0x0002}, 1).text({0x0028, 0x0004}, "CS", "MONOCHROME2");
-  data.text({0x0028, 0x0008}, "IS", std::to_string(fragments.size()));
+  data.text({0x0028, 0x0008}, "IS", std::to_string(frames == 0 ? fragments.size() : frames));
   data.us({0x0028, 0x0010}, 8).us({0x0028, 0x0011}, 8).us({0x0028, 0x0100}, 8);
   data.undefined({0x7FE0, 0x0010}, "OB").fragment("");
-  for (const auto fragment : fragments) data.fragment(fragment);
+  for (const auto& fragment : fragments) data.fragment(fragment);
   data.end_sequence();
   return data;
 }
@@ -106,8 +108,9 @@ class TestArchive {
     record.sop_class = indexed->sop_class;
     record.transfer_syntax = indexed->transfer_syntax;
     record.attributes = indexed->attributes;
-    record.object_key = ObjectKey(tenant + "/" + uid_hash(indexed->study.view()) + "/" + uid_hash(indexed->series.view()) +
-                                  "/" + to_hex(indexed->file_sha256) + "-" + random_hex(16) + ".dcm");
+    record.object_key =
+        ObjectKey(tenant + "/" + uid_hash(indexed->study.view()) + "/" + uid_hash(indexed->series.view()) + "/" +
+                  to_hex(indexed->file_sha256) + "-" + random_hex(16) + ".dcm");
     record.size = indexed->size;
     record.file_sha256 = indexed->file_sha256;
     record.dataset_sha256 = indexed->dataset_sha256;

@@ -96,8 +96,8 @@ Result<InstancePtr> RetrieveService::locate(const RequestContext& ctx, const Stu
   return instance;
 }
 
-Result<InstancePtr> RetrieveService::locate_once(const RequestContext& ctx, const StudyUid& study, const SeriesUid& series,
-                                                 const SopUid& sop, std::uint64_t epoch) {
+Result<InstancePtr> RetrieveService::locate_once(const RequestContext& ctx, const StudyUid& study,
+                                                 const SeriesUid& series, const SopUid& sop, std::uint64_t epoch) {
   GANTRY_LET(auto located, index_.locate(ctx, study, series, sop));
   if (!located || !located->instance.location) return InstancePtr();
   auto& location = *located->instance.location;
@@ -142,7 +142,8 @@ Result<InstanceList> RetrieveService::instances(const RequestContext& ctx, const
   return list;
 }
 
-Result<std::shared_ptr<const OpenFile>> RetrieveService::open(const RequestContext& ctx, const ListedInstance& instance) {
+Result<std::shared_ptr<const OpenFile>> RetrieveService::open(const RequestContext& ctx,
+                                                              const ListedInstance& instance) {
   GANTRY_LET(auto file, objects_.open(ctx, instance.object_key));
   if (file->size() != instance.size) {
     return Error::internal("object " + instance.object_key.str() + " has not the size that its row says");

@@ -41,8 +41,8 @@ struct InstanceList {
   std::shared_ptr<Puller<ListedInstance>> more;
 };
 
-/// Gives back what was stored (DESIGN §6): where an instance's bytes are, the instances of a study, their metadata. Knows
-/// no HTTP. Thread-safe. Blocking, but for cached().
+/// Gives back what was stored (DESIGN §6): where an instance's bytes are, the instances of a study, their metadata.
+/// Knows no HTTP. Thread-safe. Blocking, but for cached().
 ///
 /// The memory cache is confirmed by this process being the only writer (DESIGN §8): whoever commits or deletes tells
 /// committed() before answering.
@@ -56,21 +56,25 @@ class RetrieveService final : public StoreService::Listener {
                                    const SopUid& sop);
   /// An instance from memory or the index, its object open. An object that is gone makes it read the index again, once.
   /// kNotFound when there is none.
-  Result<InstancePtr> locate(const RequestContext& ctx, const StudyUid& study, const SeriesUid& series, const SopUid& sop);
+  Result<InstancePtr> locate(const RequestContext& ctx, const StudyUid& study, const SeriesUid& series,
+                             const SopUid& sop);
   /// The version of a study, or of one of its series. kNotFound when there is none.
-  Result<std::uint64_t> version(const RequestContext& ctx, const StudyUid& study, const std::optional<SeriesUid>& series);
+  Result<std::uint64_t> version(const RequestContext& ctx, const StudyUid& study,
+                                const std::optional<SeriesUid>& series);
 
   /// The instances of a study or series in the index's order (series number, instance number). Nearly always complete
   /// at once; a list longer than memory allows goes on in `more`, which fails with kUnavailable when the study changes.
   /// kNotFound when there are none.
-  Result<InstanceList> instances(const RequestContext& ctx, const StudyUid& study, const std::optional<SeriesUid>& series);
+  Result<InstanceList> instances(const RequestContext& ctx, const StudyUid& study,
+                                 const std::optional<SeriesUid>& series);
   /// Opens an instance of a list. kNotFound when it was replaced or deleted since: the list is to be read again.
   Result<std::shared_ptr<const OpenFile>> open(const RequestContext& ctx, const ListedInstance& instance);
 
   /// The stored DICOM JSON of each instance in order, rooted at /dicom-web (see replace_root). Reads the first page:
   /// kNotFound when there is nothing.
   Result<std::shared_ptr<Puller<std::string>>> metadata(const RequestContext& ctx, const StudyUid& study,
-                                                        const std::optional<SeriesUid>& series, const std::optional<SopUid>& sop);
+                                                        const std::optional<SeriesUid>& series,
+                                                        const std::optional<SopUid>& sop);
 
   void committed(const RequestContext& ctx, const StudyUid& study, const SeriesUid& series, const SopUid& sop) override;
 
@@ -78,8 +82,8 @@ class RetrieveService final : public StoreService::Listener {
 
  private:
   /// Null when the index has no such instance; kNotFound when it has one whose object is gone.
-  Result<InstancePtr> locate_once(const RequestContext& ctx, const StudyUid& study, const SeriesUid& series, const SopUid& sop,
-                                  std::uint64_t epoch);
+  Result<InstancePtr> locate_once(const RequestContext& ctx, const StudyUid& study, const SeriesUid& series,
+                                  const SopUid& sop, std::uint64_t epoch);
 
   index::InstanceIndex& index_;
   storage::ObjectStore& objects_;

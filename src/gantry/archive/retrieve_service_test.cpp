@@ -86,7 +86,8 @@ TEST_F(RetrieveServiceTest, ListsInstancesOfAStudyBySeriesAndInstanceNumber) {
   EXPECT_THAT(sops, ::testing::ElementsAre("1.2.1.1.9", "1.2.1.1.10", "1.2.1.2.2"));
   EXPECT_EQ(list->more, nullptr);
   EXPECT_EQ(archive_.retrieves.instances(context_for(), study_, SeriesUid("9.9")).error().kind(), ErrorKind::kNotFound);
-  EXPECT_EQ(archive_.retrieves.instances(context_for("clinic-b"), study_, std::nullopt).error().kind(), ErrorKind::kNotFound);
+  EXPECT_EQ(archive_.retrieves.instances(context_for("clinic-b"), study_, std::nullopt).error().kind(),
+            ErrorKind::kNotFound);
 }
 
 TEST_F(RetrieveServiceTest, MetadataIsTheStoredJsonInOrder) {

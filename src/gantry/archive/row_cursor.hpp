@@ -11,10 +11,10 @@
 
 namespace gantry::archive {
 
-/// Pulls the rows of a search one at a time, in bounded memory: the index pushes rows into a page until the page has its
-/// fill of bytes, and the next page begins where it ended. Nearly every answer is one page, one consistent state of the
-/// index. Where it takes more, a study that changed in between ends the cursor with kUnavailable, because rows could be
-/// missing or twice; searches over all studies go on. Blocking; one thread at a time.
+/// Pulls the rows of a search one at a time, in bounded memory: the index pushes rows into a page until the page has
+/// its fill of bytes, and the next page begins where it ended. Nearly every answer is one page, one consistent state of
+/// the index. Where it takes more, a study that changed in between ends the cursor with kUnavailable, because rows
+/// could be missing or twice; searches over all studies go on. Blocking; one thread at a time.
 template <class T>
 class RowCursor {
  public:
@@ -31,8 +31,14 @@ class RowCursor {
   /// `index` outlives the cursor. Offset and limit are those of `query`.
   RowCursor(index::InstanceIndex& index, RequestContext ctx, index::SearchQuery query, Keep keep, SizeOf size_of,
             Options options)
-      : index_(index), ctx_(std::move(ctx)), query_(std::move(query)), keep_(std::move(keep)), size_of_(std::move(size_of)),
-        options_(options), offset_(query_.offset), limit_(query_.limit) {
+      : index_(index),
+        ctx_(std::move(ctx)),
+        query_(std::move(query)),
+        keep_(std::move(keep)),
+        size_of_(std::move(size_of)),
+        options_(options),
+        offset_(query_.offset),
+        limit_(query_.limit) {
     if (options_.filtered) {
       skip_ = offset_;
       offset_ = 0;

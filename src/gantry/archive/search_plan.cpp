@@ -125,7 +125,8 @@ class Planner {
     for (const auto& key : request_.keys) GANTRY_TRY(add_key(key));
     if (request_.combined_date_time) combine_date_time();
     if (!plan_.conditions.empty() && !plan_.query.study && plan_.query.matches.empty()) {
-      return Error::invalid(unindexed_ + " has no index: it can be matched under a study, under a series, or together with "
+      return Error::invalid(unindexed_ +
+                            " has no index: it can be matched under a study, under a series, or together with "
                             "an indexed key such as PatientID or StudyDate");
     }
     GANTRY_TRY(add_includes());
@@ -283,7 +284,8 @@ class Planner {
         continue;
       }
       const auto path = parse_path(name);
-      if (!path) return Error::invalid("includefield: '" + name.substr(0, 128) + "' is no attribute that is known here");
+      if (!path)
+        return Error::invalid("includefield: '" + name.substr(0, 128) + "' is no attribute that is known here");
       include_.push_back((*path)[0]);
     }
     // Attributes of lower levels are not returned (PS3.18 §10.6.3.3).

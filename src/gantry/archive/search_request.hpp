@@ -25,12 +25,12 @@ struct SearchRequest {
   std::vector<std::string> include;  ///< attributes to return besides the required ones, or "all"
   std::vector<std::string> order;    ///< attributes, descending with '-' in front; before the default order
   bool fuzzy = false;
-  bool empty_matching = false;       ///< a value of two quotation marks asks for absent or empty (PS3.4 C.2.2.2.7)
+  bool empty_matching = false;  ///< a value of two quotation marks asks for absent or empty (PS3.4 C.2.2.2.7)
   bool multiple_matching = false;
-  bool combined_date_time = false;   ///< date and time ranges of a pair are one range (extension)
+  bool combined_date_time = false;  ///< date and time ranges of a pair are one range (extension)
   std::optional<std::uint64_t> limit;
   std::uint64_t offset = 0;
-  std::string root = "/dicom-web";   ///< what RetrieveURLs begin with
+  std::string root = "/dicom-web";  ///< what RetrieveURLs begin with
 };
 
 struct SearchLimits {

@@ -7,6 +7,7 @@
 
 #include "gantry/archive/attribute_level.hpp"
 #include "gantry/archive/json_slice.hpp"
+#include "gantry/base/json_text.hpp"
 #include "gantry/dicom/dictionary.hpp"
 #include "gantry/dicom/json_writer.hpp"
 #include "gantry/dicom/vr.hpp"
@@ -96,7 +97,7 @@ std::string element(Vr vr, std::string_view joined) {
         if (dicom::survives_as_json_number(values[i])) {
           json += values[i];
         } else {
-          dicom::append_json_string(json, values[i]);
+          append_json_string(json, values[i]);
         }
       }
     } else {
@@ -145,7 +146,8 @@ class RowWriter {
   void add_columns(const std::array<ColumnAttribute, N>& columns, const Attributes& attributes, bool required) {
     for (const auto& column : columns) {
       const std::string& text = attributes.*column.text;
-      const bool given = required && (column.given == Given::kAlways || (column.given == Given::kWhenThere && !text.empty()));
+      const bool given =
+          required && (column.given == Given::kAlways || (column.given == Given::kWhenThere && !text.empty()));
       if (given || plan_.include.has(Tag(column.tag))) add(column.tag, column.vr, text);
     }
   }

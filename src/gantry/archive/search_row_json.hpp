@@ -16,9 +16,9 @@ inline constexpr std::string_view kStoredRoot = "/dicom-web";
 void replace_root(std::string& json, std::string_view root);
 
 /// A hit as a DICOM JSON object (PS3.18 F.2): the required attributes of its level, those of the levels above that the
-/// scope does not name (PS3.18 Tables 10.6.3-3 to -5), and the included ones, ascending, without (0008,0005). `stored` is
-/// the instance's JSON, "" when the search did not need it. kInternal when that is damaged.
-[[nodiscard]] Result<std::string> search_row_json(const index::SearchRow& row, const SearchPlan& plan, std::string_view root,
-                                                  std::string_view stored);
+/// scope does not name (PS3.18 Tables 10.6.3-3 to -5), and the included ones, ascending, without (0008,0005). `stored`
+/// is the instance's JSON, "" when the search did not need it. kInternal when that is damaged.
+[[nodiscard]] Result<std::string> search_row_json(const index::SearchRow& row, const SearchPlan& plan,
+                                                  std::string_view root, std::string_view stored);
 
 }  // namespace gantry::archive

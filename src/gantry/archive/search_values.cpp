@@ -67,7 +67,8 @@ std::optional<std::string> full_date_time(std::string_view text, Fill fill) {
     if (!is_calendar_day(date)) return std::nullopt;
     if (last) {
       date.replace(6, 2, "31");
-      while (!is_calendar_day(date)) date.replace(6, 2, std::to_string(number(std::string_view(date).substr(6, 2)) - 1));
+      while (!is_calendar_day(date))
+        date.replace(6, 2, std::to_string(number(std::string_view(date).substr(6, 2)) - 1));
     }
   }
   if (!is_calendar_day(date)) return std::nullopt;
@@ -82,9 +83,7 @@ std::optional<std::string> full_date(std::string_view text, Fill) { return compa
 using ParseEnd = std::optional<std::string> (*)(std::string_view, Fill);
 
 Result<ValueRange> parse_range(std::string_view value, const char* what, ParseEnd parse) {
-  const auto refuse = [&] {
-    return Error::invalid("'" + std::string(value.substr(0, 64)) + "' is no " + what);
-  };
+  const auto refuse = [&] { return Error::invalid("'" + std::string(value.substr(0, 64)) + "' is no " + what); };
   if (value.find_first_of("*?") != std::string_view::npos) return refuse();
   const auto dash = value.find('-');
   if (dash == std::string_view::npos) {
@@ -156,7 +155,8 @@ Result<ValueRange> parse_date_range(std::string_view value) {
 }
 
 Result<ValueRange> parse_time_range(std::string_view value) {
-  return parse_range(value, "time or range of times (HH, HHMM, HHMMSS or HHMMSS.FFFFFF, with '-' before, after or between)",
+  return parse_range(value,
+                     "time or range of times (HH, HHMM, HHMMSS or HHMMSS.FFFFFF, with '-' before, after or between)",
                      full_time);
 }
 

@@ -19,8 +19,8 @@ struct ValueRange {
   friend bool operator==(const ValueRange&, const ValueRange&) = default;
 };
 
-/// "20240131", "20240131-", "-20240131", "20240101-20240131" with days that exist; the old "2024.01.31" passes, too. One
-/// date is the range of itself. kInvalid with what was expected.
+/// "20240131", "20240131-", "-20240131", "20240101-20240131" with days that exist; the old "2024.01.31" passes, too.
+/// One date is the range of itself. kInvalid with what was expected.
 [[nodiscard]] Result<ValueRange> parse_date_range(std::string_view value);
 /// The same for times: HH, HHMM, HHMMSS or HHMMSS.F to .FFFFFF (colons pass). Both ends come out as HHMMSS.FFFFFF: a
 /// short beginning is its first instant, a short end its last ("10-11" ends at 115959.999999).

@@ -20,8 +20,8 @@ TEST(SearchValues, DatesAndTheirRanges) {
 }
 
 TEST(SearchValues, RefusesDatesThatAreNone) {
-  for (const char* text : {"yesterday", "2024", "20240230", "20230229", "20241301", "20240100", "-", "2024-01-31", "20240101-x",
-                           "20241231-20240101", "2024*", "20240101-20240201-20240301", ""}) {
+  for (const char* text : {"yesterday", "2024", "20240230", "20230229", "20241301", "20240100", "-", "2024-01-31",
+                           "20240101-x", "20241231-20240101", "2024*", "20240101-20240201-20240301", ""}) {
     EXPECT_FALSE(parse_date_range(text)) << text;
   }
 }
@@ -34,7 +34,8 @@ TEST(SearchValues, AShortTimeMeansItsWholeSpan) {
 }
 
 TEST(SearchValues, RefusesTimesThatAreNone) {
-  for (const char* text : {"25", "1060", "101561", "1", "101", "10.5", "101500.1234567", "101500.", "noon", "-", "11-10", "10*"}) {
+  for (const char* text :
+       {"25", "1060", "101561", "1", "101", "10.5", "101500.1234567", "101500.", "noon", "-", "11-10", "10*"}) {
     EXPECT_FALSE(parse_time_range(text)) << text;
   }
 }

@@ -12,6 +12,13 @@ constexpr std::chrono::seconds kRetryAfter{600};
 // persisting begins, perhaps by another machine's clock.
 constexpr std::chrono::seconds kCommitWindow = std::chrono::hours(1) + std::chrono::minutes(15);
 
+bool remove_or_put_off(const RequestContext& ctx, storage::ObjectStore& objects, const ObjectKey& key,
+                       SweepReport& report) {
+  const auto removed = objects.remove(ctx, key);
+  if (!removed && report.put_off++ == 0) report.why = removed.error().detail();
+  return removed.ok();
+}
+
 }  // namespace
 
 Result<SweepReport> unlink_due(const RequestContext& ctx, index::InstanceIndex& index, storage::ObjectStore& objects) {
@@ -20,7 +27,7 @@ Result<SweepReport> unlink_due(const RequestContext& ctx, index::InstanceIndex& 
     GANTRY_LET(const auto due, index.due_deletions(ctx, kBatch));
     std::vector<ObjectKey> done;
     for (const auto& key : due) {
-      if (objects.remove(ctx, key)) {
+      if (remove_or_put_off(ctx, objects, key, report)) {
         done.push_back(key);
       } else {
         GANTRY_TRY(index.deletion_failed(ctx, key, kRetryAfter));
@@ -42,8 +49,7 @@ Result<SweepReport> sweep_unheld(const RequestContext& ctx, index::InstanceIndex
     GANTRY_LET(const auto held, index.are_held(ctx, old));
     if (held.size() != old.size()) return Error::internal("the index gave other than one answer per object");
     for (std::size_t i = 0; i < old.size(); ++i) {
-      // One that can't be removed now is found again by the next sweep.
-      if (!held[i] && objects.remove(ctx, old[i])) ++report.unheld;
+      if (!held[i] && remove_or_put_off(ctx, objects, old[i], report)) ++report.unheld;
     }
     old.clear();
     return {};

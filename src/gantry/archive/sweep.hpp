@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <string>
 
 #include "gantry/index/instance_index.hpp"
 #include "gantry/storage/object_store.hpp"
@@ -11,6 +12,8 @@ namespace gantry::archive {
 struct SweepReport {
   std::uint64_t deleted = 0;  ///< objects of the delete queue
   std::uint64_t unheld = 0;   ///< objects without a row, older than the age
+  std::uint64_t put_off = 0;  ///< objects that could not be removed: the next round tries again
+  std::string why;            ///< the first of those errors
 };
 
 /// Unlinks what the delete queue has due. Blocking. Errors of single objects are put off, not given.

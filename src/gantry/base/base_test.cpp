@@ -4,6 +4,7 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+
 #include <gtest/gtest.h>
 
 #include "gantry/base/ids.hpp"

@@ -11,8 +11,8 @@ class UniqueTask {
  public:
   UniqueTask() = default;
   template <class F>
-    requires(!std::is_same_v<std::remove_cvref_t<F>, UniqueTask> && std::is_invocable_v<std::remove_cvref_t<F>&>)
-  UniqueTask(F&& function)  // NOLINT(google-explicit-constructor)
+  requires(!std::is_same_v<std::remove_cvref_t<F>, UniqueTask> && std::is_invocable_v<std::remove_cvref_t<F>&>)
+      UniqueTask(F&& function)  // NOLINT(google-explicit-constructor)
       : callable_(std::make_unique<Model<std::remove_cvref_t<F>>>(std::forward<F>(function))) {}
 
   explicit operator bool() const noexcept { return callable_ != nullptr; }

@@ -15,7 +15,8 @@ struct CallOnDelete {
   }
 };
 
-/// Owner of a C object, the same size as the pointer inside: `using Statement = Handle<sqlite3_stmt, &sqlite3_finalize>;`
+/// Owner of a C object, the same size as the pointer inside: `using Statement = Handle<sqlite3_stmt,
+/// &sqlite3_finalize>;`
 template <class T, auto Delete>
 using Handle = std::unique_ptr<T, CallOnDelete<Delete>>;
 

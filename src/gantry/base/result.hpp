@@ -56,12 +56,13 @@ class [[nodiscard]] Result {
  public:
   using value_type = T;
 
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}        // NOLINT(google-explicit-constructor)
-  Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}    // NOLINT(google-explicit-constructor)
+  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}      // NOLINT(google-explicit-constructor)
+  Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT(google-explicit-constructor)
   template <class U>
-    requires(std::is_convertible_v<U&&, T> && !std::is_same_v<std::remove_cvref_t<U>, T> &&
-             !std::is_same_v<std::remove_cvref_t<U>, Error> && !std::is_same_v<std::remove_cvref_t<U>, Result>)
-  Result(U&& value) : state_(std::in_place_index<0>, std::forward<U>(value)) {}  // NOLINT(google-explicit-constructor)
+  requires(std::is_convertible_v<U&&, T> && !std::is_same_v<std::remove_cvref_t<U>, T> &&
+           !std::is_same_v<std::remove_cvref_t<U>, Error> && !std::is_same_v<std::remove_cvref_t<U>, Result>)
+      Result(U&& value)
+      : state_(std::in_place_index<0>, std::forward<U>(value)) {}  // NOLINT(google-explicit-constructor)
 
   [[nodiscard]] bool ok() const noexcept { return state_.index() == 0; }
   explicit operator bool() const noexcept { return ok(); }
@@ -105,19 +106,20 @@ class [[nodiscard]] Result<void> {
 #define GANTRY_CONCAT(a, b) GANTRY_CONCAT_INNER(a, b)
 
 /// GANTRY_LET(const auto rows, query(…)); binds the value, or returns the error. Inside coroutines: GANTRY_CO_LET.
-#define GANTRY_LET(declaration, expression) GANTRY_LET_IMPL(GANTRY_CONCAT(result_, __LINE__), declaration, expression, return)
+#define GANTRY_LET(declaration, expression) \
+  GANTRY_LET_IMPL(GANTRY_CONCAT(result_, __LINE__), declaration, expression, return )
 #define GANTRY_CO_LET(declaration, expression) \
-  GANTRY_LET_IMPL(GANTRY_CONCAT(result_, __LINE__), declaration, expression, co_return)
-#define GANTRY_LET_IMPL(temporary, declaration, expression, return_word)  \
-  auto temporary = (expression);                                          \
-  if (!temporary) return_word std::move(temporary).error();               \
+  GANTRY_LET_IMPL(GANTRY_CONCAT(result_, __LINE__), declaration, expression, co_return )
+#define GANTRY_LET_IMPL(temporary, declaration, expression, return_word) \
+  auto temporary = (expression);                                         \
+  if (!temporary) return_word std::move(temporary).error();              \
   declaration = *std::move(temporary)
 
 /// GANTRY_TRY(sync(fd)); goes on, or returns the error. Inside coroutines: GANTRY_CO_TRY.
-#define GANTRY_TRY(expression) GANTRY_TRY_IMPL(GANTRY_CONCAT(result_, __LINE__), expression, return)
-#define GANTRY_CO_TRY(expression) GANTRY_TRY_IMPL(GANTRY_CONCAT(result_, __LINE__), expression, co_return)
-#define GANTRY_TRY_IMPL(temporary, expression, return_word) \
-  do {                                                      \
-    auto temporary = (expression);                          \
+#define GANTRY_TRY(expression) GANTRY_TRY_IMPL(GANTRY_CONCAT(result_, __LINE__), expression, return )
+#define GANTRY_CO_TRY(expression) GANTRY_TRY_IMPL(GANTRY_CONCAT(result_, __LINE__), expression, co_return )
+#define GANTRY_TRY_IMPL(temporary, expression, return_word)   \
+  do {                                                        \
+    auto temporary = (expression);                            \
     if (!temporary) return_word std::move(temporary).error(); \
   } while (false)

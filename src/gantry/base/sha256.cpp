@@ -56,9 +56,7 @@ std::string to_hex(std::span<const std::uint8_t> bytes) {
   return text;
 }
 
-std::string uid_hash(std::string_view uid) {
-  return to_hex(sha256(std::as_bytes(std::span(uid)))).substr(0, 16);
-}
+std::string uid_hash(std::string_view uid) { return to_hex(sha256(std::as_bytes(std::span(uid)))).substr(0, 16); }
 
 std::string random_hex(std::size_t count) {
   std::vector<std::uint8_t> bytes(count);

@@ -31,8 +31,8 @@ class Sha256Stream {
 
 [[nodiscard]] Sha256 sha256(std::span<const std::byte> bytes);
 [[nodiscard]] std::string to_hex(std::span<const std::uint8_t> bytes);  ///< lower case
-/// The first 16 hex digits of the UID's SHA-256: what `study_uid_hash`, `series_uid_hash` and object names hold, so that
-/// no DICOM text ever becomes part of a path (DESIGN §2).
+/// The first 16 hex digits of the UID's SHA-256: what `study_uid_hash`, `series_uid_hash` and object names hold, so
+/// that no DICOM text ever becomes part of a path (DESIGN §2).
 [[nodiscard]] std::string uid_hash(std::string_view uid);
 /// `count` bytes from the system's random generator, as lower-case hex (two characters a byte).
 [[nodiscard]] std::string random_hex(std::size_t count);

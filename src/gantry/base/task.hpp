@@ -10,8 +10,8 @@
 #include <type_traits>
 #include <utility>
 
-#include <boost/asio/async_result.hpp>
 #include <boost/asio/associated_executor.hpp>
+#include <boost/asio/async_result.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -57,8 +57,7 @@ class OneShot {
     auto state = state_;  // lives in the coroutine frame until the value came
     auto initiate = [state](auto handler) {
       auto executor = boost::asio::get_associated_executor(handler);
-      auto resume = [handler = std::move(handler), executor,
-                     work = boost::asio::make_work_guard(executor)]() mutable {
+      auto resume = [handler = std::move(handler), executor, work = boost::asio::make_work_guard(executor)]() mutable {
         boost::asio::post(executor, [handler = std::move(handler)]() mutable { std::move(handler)(); });
       };
       UniqueTask now;
@@ -73,7 +72,7 @@ class OneShot {
       if (now) now();
     };
     co_await boost::asio::async_initiate<const boost::asio::use_awaitable_t<IoExecutor>, void()>(std::move(initiate),
-                                                                                               kUseTask);
+                                                                                                 kUseTask);
     co_return std::move(*state->value);
   }
 
@@ -96,9 +95,13 @@ class OneShot {
 
 namespace detail {
 template <class R>
-struct AsResult { using type = Result<R>; };
+struct AsResult {
+  using type = Result<R>;
+};
 template <class R>
-struct AsResult<Result<R>> { using type = Result<R>; };
+struct AsResult<Result<R>> {
+  using type = Result<R>;
+};
 }  // namespace detail
 
 /// Runs blocking `work` (a callable returning T or Result<T>) on `pool` and resumes on the caller's io thread.

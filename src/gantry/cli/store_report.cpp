@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <string_view>
 
+#include "gantry/base/json_text.hpp"
 #include "gantry/cli/store_progress.hpp"
 
 namespace gantry::cli {
@@ -13,40 +14,6 @@ constexpr std::size_t kFilesNamed = 5;
 constexpr std::size_t kReasonsNamed = 40;
 
 bool accepted(Sent::Status status) { return status != Sent::Status::kRefused && status != Sent::Status::kFailed; }
-
-/// A JSON string. Names of files are bytes: what is no UTF-8 becomes U+FFFD, a byte each.
-std::string json_string(std::string_view text) {
-  const auto continues = [&](std::size_t from, std::size_t count) {
-    if (from + count > text.size()) return false;
-    return std::all_of(text.begin() + static_cast<std::ptrdiff_t>(from),
-                       text.begin() + static_cast<std::ptrdiff_t>(from + count),
-                       [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U; });
-  };
-  std::string out = "\"";
-  for (std::size_t at = 0; at < text.size(); ++at) {
-    const auto byte = static_cast<unsigned char>(text[at]);
-    const std::size_t more = byte >= 0xC2 && byte < 0xE0   ? 1
-                             : byte >= 0xE0 && byte < 0xF0 ? 2
-                             : byte >= 0xF0 && byte < 0xF5 ? 3
-                                                           : 0;
-    if (byte == '"' || byte == '\\') {
-      out += '\\';
-      out += text[at];
-    } else if (byte < 0x20) {
-      char escape[7];
-      std::snprintf(escape, sizeof escape, "\\u%04x", byte);
-      out += escape;
-    } else if (byte < 0x80) {
-      out += text[at];
-    } else if (more > 0 && continues(at + 1, more)) {
-      out += text.substr(at, more + 1);
-      at += more;
-    } else {
-      out += "\xEF\xBF\xBD";
-    }
-  }
-  return out + '"';
-}
 
 std::string hex4(int reason) {
   char text[8];

@@ -31,11 +31,14 @@ Result<std::string> read_file(const std::filesystem::path& path) {
     if (count < 0) return Error::from_errno(errno, path.string());
     if (count == 0) return text;
     text.append(piece.data(), static_cast<std::size_t>(count));
-    if (text.size() > kFileBytesMost) return Error::invalid(path.string() + " is larger than 1 MB: that is no configuration");
+    if (text.size() > kFileBytesMost)
+      return Error::invalid(path.string() + " is larger than 1 MB: that is no configuration");
   }
 }
 
-std::string or_did_you_mean(const std::optional<std::string>& near) { return near ? "; did you mean " + *near + "?" : ""; }
+std::string or_did_you_mean(const std::optional<std::string>& near) {
+  return near ? "; did you mean " + *near + "?" : "";
+}
 
 std::string lower(std::string_view text) {
   std::string result(text);
@@ -52,7 +55,8 @@ class Loader {
     for (const auto& entry : entries) {
       const auto where = path.string() + ", line " + std::to_string(entry.line);
       if (const Setting* setting = find(entry)) {
-        keep(*setting, where, setting->info.name() + " = " + quote(*setting, entry.value), where, assign(*setting, entry.value, settings_));
+        keep(*setting, where, setting->info.name() + " = " + quote(*setting, entry.value), where,
+             assign(*setting, entry.value, settings_));
       } else if (!is_empty_section(entry)) {
         refuse(where + ": " + unknown(entry));
       }
@@ -63,7 +67,8 @@ class Loader {
     for (const auto& [name, value] : environment) {
       if (!name.starts_with(kPrefix)) continue;
       const auto table = setting_table();
-      const auto setting = std::find_if(table.begin(), table.end(), [&](const Setting& s) { return s.info.environment == name; });
+      const auto setting =
+          std::find_if(table.begin(), table.end(), [&](const Setting& s) { return s.info.environment == name; });
       if (setting != table.end()) {
         keep(*setting, name, name + "=" + quote(*setting, value), name, assign_text(*setting, value, settings_));
         continue;
@@ -86,7 +91,8 @@ class Loader {
         return s.info.flag == name || (!s.info.short_flag.empty() && s.info.short_flag == name);
       });
       if (setting == table.end()) {
-        refuse(flag + " is no setting" + or_did_you_mean(nearest(flag, names([](const SettingInfo& info) { return info.flag; }))));
+        refuse(flag + " is no setting" +
+               or_did_you_mean(nearest(flag, names([](const SettingInfo& info) { return info.flag; }))));
         continue;
       }
       const auto [earlier, first] = given.emplace(setting->info.name(), flag);
@@ -100,8 +106,8 @@ class Loader {
 
   Result<Settings> finish() {
     if (settings_.dicomweb.limit_default > settings_.dicomweb.limit_most) {
-      refuse("dicomweb.limit_default = " + std::to_string(settings_.dicomweb.limit_default) + ": expected at most dicomweb.limit_most, which is " +
-             std::to_string(settings_.dicomweb.limit_most));
+      refuse("dicomweb.limit_default = " + std::to_string(settings_.dicomweb.limit_default) +
+             ": expected at most dicomweb.limit_most, which is " + std::to_string(settings_.dicomweb.limit_most));
     }
     if (!errors_.empty()) return Error::invalid(std::move(errors_));
     const auto& dir = settings_.data.dir;
@@ -140,7 +146,8 @@ class Loader {
   static bool begins_with_a_section(std::string_view name) {
     const auto rest = lower(name.substr(kPrefix.size()));
     const auto all = sections();
-    return std::any_of(all.begin(), all.end(), [&](const std::string& section) { return rest.starts_with(section + "_"); });
+    return std::any_of(all.begin(), all.end(),
+                       [&](const std::string& section) { return rest.starts_with(section + "_"); });
   }
 
   static std::string unknown(const FileEntry& entry) {
@@ -162,7 +169,8 @@ class Loader {
     }
     auto near = nearest(entry.key, keys);
     if (near) near = entry.section + "." + *near;
-    if (!near) near = nearest(entry.section + "." + entry.key, names([](const SettingInfo& info) { return info.name(); }));
+    if (!near)
+      near = nearest(entry.section + "." + entry.key, names([](const SettingInfo& info) { return info.name(); }));
     return entry.section + "." + entry.key + " is no setting" + or_did_you_mean(near);
   }
 
@@ -175,9 +183,7 @@ class Loader {
     }
   }
 
-  void refuse(const std::string& message) {
-    errors_ += (errors_.empty() ? "" : "\n") + message;
-  }
+  void refuse(const std::string& message) { errors_ += (errors_.empty() ? "" : "\n") + message; }
 
   Settings settings_;
   std::string errors_;
@@ -197,7 +203,8 @@ Environment process_environment() {
   return found;
 }
 
-Result<Settings> load(const std::optional<std::filesystem::path>& file, const Environment& environment, const Flags& flags) {
+Result<Settings> load(const std::optional<std::filesystem::path>& file, const Environment& environment,
+                      const Flags& flags) {
   Loader loader;
   if (file) {
     GANTRY_LET(const auto text, read_file(*file));

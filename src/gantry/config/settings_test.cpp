@@ -8,7 +8,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
 #include <unistd.h>
 
 #include "gantry/config/setting_table.hpp"
@@ -28,7 +27,8 @@ class TempFile {
  public:
   explicit TempFile(const std::string& text) {
     static int number = 0;
-    path_ = std::filesystem::temp_directory_path() / ("gantry-settings-" + std::to_string(::getpid()) + "-" + std::to_string(number++) + ".toml");
+    path_ = std::filesystem::temp_directory_path() /
+            ("gantry-settings-" + std::to_string(::getpid()) + "-" + std::to_string(number++) + ".toml");
     std::ofstream(path_, std::ios::binary) << text;
   }
   ~TempFile() { std::filesystem::remove(path_); }
@@ -63,7 +63,8 @@ std::string another_value(const Setting& setting) {
     case ValueKind::kStorageUrl: return "file:elsewhere";
     case ValueKind::kCacheUrl: return "redis://127.0.0.1:6379/2";
     case ValueKind::kAeTitle: return "OTHER AE";
-    case ValueKind::kChoice: return setting.choices.back() == setting.info.default_text ? setting.choices.front() : setting.choices.back();
+    case ValueKind::kChoice:
+      return setting.choices.back() == setting.info.default_text ? setting.choices.front() : setting.choices.back();
     case ValueKind::kAddresses: return "10.0.0.1,::1";
     case ValueKind::kOrigins: return "https://a.example,http://localhost:3000";
     case ValueKind::kPath: return "/elsewhere";
@@ -131,7 +132,8 @@ TEST(Settings, EveryOneTakesItsDefaultAndAnotherValueByAllThreeNames) {
     EXPECT_EQ(text_of(setting, *by_flag), other);
     EXPECT_EQ(by_flag->sources.at(setting.info.name()), setting.info.flag);
 
-    const TempFile file("[" + setting.info.section + "]\n" + setting.info.key + " = " + toml_of(setting, *by_flag) + "\n");
+    const TempFile file("[" + setting.info.section + "]\n" + setting.info.key + " = " + toml_of(setting, *by_flag) +
+                        "\n");
     const auto by_file = load(file.path(), environment, {});
     ASSERT_TRUE(by_file) << by_file.error().detail();
     EXPECT_EQ(text_of(setting, *by_file), other);
@@ -143,7 +145,8 @@ TEST(Settings, AFlagBeatsTheEnvironmentWhichBeatsTheFile) {
   const TempFile file("[store]\nconflict = \"ignore\"\n[http]\nlisten = \"127.0.0.1:1\"\n");
   EXPECT_EQ(load(file.path(), {}, {})->store.conflict, "ignore");
   EXPECT_EQ(load(file.path(), {{"GANTRY_STORE_CONFLICT", "replace"}}, {})->store.conflict, "replace");
-  EXPECT_EQ(load(file.path(), {{"GANTRY_STORE_CONFLICT", "replace"}}, {{"--store-conflict", "reject"}})->store.conflict, "reject");
+  EXPECT_EQ(load(file.path(), {{"GANTRY_STORE_CONFLICT", "replace"}}, {{"--store-conflict", "reject"}})->store.conflict,
+            "reject");
   EXPECT_EQ(load(file.path(), {}, {{"--listen", "127.0.0.1:2"}})->http.listen, "127.0.0.1:2");
 }
 
@@ -160,7 +163,8 @@ TEST(Settings, AWrongValueNamesItsPlaceWhatWasGivenAndWhatWasExpected) {
               AllOf(HasSubstr(".toml, line 3: http.listen = \"nowhere\": expected HOST:PORT"), Not(HasSubstr("\n"))));
   EXPECT_THAT(refusal("[index]\nurl = 5\n"), HasSubstr("index.url = 5: expected a string: sqlite:PATH"));
   EXPECT_THAT(refusal("[store]\nconflict = \"maybe\"\n"), HasSubstr("expected reject, replace or ignore"));
-  EXPECT_THAT(refusal("[worker]\nquiet_period = 10\n"), HasSubstr("worker.quiet_period = 10: expected a string: a duration such as"));
+  EXPECT_THAT(refusal("[worker]\nquiet_period = 10\n"),
+              HasSubstr("worker.quiet_period = 10: expected a string: a duration such as"));
   EXPECT_THAT(refusal("[http]\nbody_bytes = 1.5\n"), HasSubstr("expected a size"));
   EXPECT_THAT(refusal("[http]\nheader_bytes = 10\n"), HasSubstr("from 1kB to 1MB"));
   EXPECT_THAT(refusal("[http]\nheader_count = -1\n"), HasSubstr("expected a whole number"));
@@ -168,21 +172,25 @@ TEST(Settings, AWrongValueNamesItsPlaceWhatWasGivenAndWhatWasExpected) {
   EXPECT_THAT(refusal("[http]\ncors_origins = [1]\n"), HasSubstr("an array with a member that is no string"));
   EXPECT_THAT(refusal("[http]\ntrusted_proxies = [\"10.0.0.1\", \"proxy\"]\n"), HasSubstr("(\"proxy\" is none)"));
   EXPECT_THAT(refusal("[http]\nlisten = 2026-01-01\n"), HasSubstr("http.listen = a date"));
-  EXPECT_THAT(refusal({{"GANTRY_LOG_LEVEL", "loud"}}, {}), StartsWith("GANTRY_LOG_LEVEL=\"loud\": expected debug, info, warn, error or off"));
-  EXPECT_THAT(refusal({}, {{"--worker-sweep-age", "1s"}}), StartsWith("--worker-sweep-age \"1s\": expected a duration"));
+  EXPECT_THAT(refusal({{"GANTRY_LOG_LEVEL", "loud"}}, {}),
+              StartsWith("GANTRY_LOG_LEVEL=\"loud\": expected debug, info, warn, error or off"));
+  EXPECT_THAT(refusal({}, {{"--worker-sweep-age", "1s"}}),
+              StartsWith("--worker-sweep-age \"1s\": expected a duration"));
   EXPECT_THAT(refusal({}, {{"--dimse-aet", "SEVENTEEN LETTERS"}}), HasSubstr("AE title"));
   EXPECT_THAT(refusal({}, {{"--dicomweb-limit-default", "5000"}}), HasSubstr("at most dicomweb.limit_most"));
 }
 
 TEST(Settings, AnUnknownNameIsRefusedWithTheOneThatWasMeant) {
-  EXPECT_THAT(refusal("[index]\nulr = \"sqlite:x\"\n"), HasSubstr("line 2: index.ulr is no setting; did you mean index.url?"));
+  EXPECT_THAT(refusal("[index]\nulr = \"sqlite:x\"\n"),
+              HasSubstr("line 2: index.ulr is no setting; did you mean index.url?"));
   EXPECT_THAT(refusal("[nonsense]\nx = 1\n"), HasSubstr("[nonsense] is no section"));
   EXPECT_THAT(refusal("[htpp]\nlisten = \"x\"\n"), HasSubstr("did you mean [http]?"));
   EXPECT_THAT(refusal("[htpp]\n"), HasSubstr("did you mean [http]?"));
   EXPECT_THAT(refusal("listen = \"x\"\n"), HasSubstr("listen stands in no section; did you mean http.listen?"));
   EXPECT_THAT(refusal("[http.listen]\nx = 1\n"), HasSubstr("expected a string"));
   EXPECT_THAT(refusal("[storage]\ncache_url = \"\"\n"), HasSubstr("storage.cache_url is no setting"));
-  EXPECT_THAT(refusal({{"GANTRY_HTTP_LISEN", "x"}}, {}), HasSubstr("GANTRY_HTTP_LISEN is no setting; did you mean GANTRY_HTTP_LISTEN?"));
+  EXPECT_THAT(refusal({{"GANTRY_HTTP_LISEN", "x"}}, {}),
+              HasSubstr("GANTRY_HTTP_LISEN is no setting; did you mean GANTRY_HTTP_LISTEN?"));
   EXPECT_THAT(refusal({{"GANTRY_HTPP_LISTEN", "x"}}, {}), HasSubstr("did you mean GANTRY_HTTP_LISTEN?"));
   EXPECT_THAT(refusal({}, {{"--http-lisen", "x"}}), HasSubstr("did you mean --http-listen?"));
   EXPECT_EQ(refusal("[http]\n"), "");
@@ -195,13 +203,15 @@ TEST(Settings, VariablesOfScriptsAndTestsAreOnlyNoted) {
 }
 
 TEST(Settings, AllThatIsWrongIsToldAtOnce) {
-  const auto settings = load(std::nullopt, {{"GANTRY_LOG_LEVEL", "loud"}}, {{"--listen", "x"}, {"--log-format", "xml"}});
+  const auto settings =
+      load(std::nullopt, {{"GANTRY_LOG_LEVEL", "loud"}}, {{"--listen", "x"}, {"--log-format", "xml"}});
   ASSERT_FALSE(settings);
   EXPECT_EQ(std::count(settings.error().detail().begin(), settings.error().detail().end(), '\n'), 2);
 }
 
 TEST(Settings, TwoFlagsOfOneSettingAreRefused) {
-  EXPECT_THAT(refusal({}, {{"--listen", "127.0.0.1:1"}, {"--http-listen", "127.0.0.1:2"}}), HasSubstr("are the same setting"));
+  EXPECT_THAT(refusal({}, {{"--listen", "127.0.0.1:1"}, {"--http-listen", "127.0.0.1:2"}}),
+              HasSubstr("are the same setting"));
 }
 
 TEST(Settings, ASyntaxErrorNamesItsLine) {
@@ -215,7 +225,8 @@ TEST(Settings, ASyntaxErrorNamesItsLine) {
 TEST(Settings, NoFileBreaksTheReader) {
   std::string sound;
   for (const auto& setting : setting_table()) {
-    sound += "[" + setting.info.section + "." + setting.info.key + "]\n" + setting.info.key + " = [\"a\", 'b', \"\"\"c\"\"\", {x = 1}, 0x1F, 1e5] # d\n";
+    sound += "[" + setting.info.section + "." + setting.info.key + "]\n" + setting.info.key +
+             " = [\"a\", 'b', \"\"\"c\"\"\", {x = 1}, 0x1F, 1e5] # d\n";
   }
   std::mt19937 random(1);
   for (int round = 0; round < 3000; ++round) {
@@ -244,7 +255,8 @@ TEST(Settings, AFileThatIsNotThereIsSaid) {
 }
 
 TEST(Settings, PasswordsAreInNoMessage) {
-  for (const char* url : {"redis://user:hunter2@h:port", "memcached://user:hunter2@h", "user:hunter2@h", "redis://u:hunter2@h/x"}) {
+  for (const char* url :
+       {"redis://user:hunter2@h:port", "memcached://user:hunter2@h", "user:hunter2@h", "redis://u:hunter2@h/x"}) {
     EXPECT_THAT(refusal({}, {{"--cache-url", url}}), AllOf(HasSubstr("expected redis://"), Not(HasSubstr("hunter2"))));
   }
 }
@@ -260,12 +272,14 @@ TEST(ShownSettings, LoadAgainAsTheyWere) {
     const TempFile file(show(*settings));
     const auto again = load(file.path(), {}, {});
     ASSERT_TRUE(again) << again.error().detail() << show(*settings);
-    for (const auto& setting : setting_table()) EXPECT_EQ(text_of(setting, *again), text_of(setting, *settings)) << setting.info.name();
+    for (const auto& setting : setting_table())
+      EXPECT_EQ(text_of(setting, *again), text_of(setting, *settings)) << setting.info.name();
   }
 }
 
 TEST(ShownSettings, NameTheSourceAndHidePasswords) {
-  const auto settings = load(std::nullopt, {{"GANTRY_LOG_LEVEL", "warn"}}, {{"--cache-url", "redis://user:hunter2@127.0.0.1:6379/0"}});
+  const auto settings =
+      load(std::nullopt, {{"GANTRY_LOG_LEVEL", "warn"}}, {{"--cache-url", "redis://user:hunter2@127.0.0.1:6379/0"}});
   ASSERT_TRUE(settings);
   EXPECT_EQ(settings->cache.url, "redis://user:hunter2@127.0.0.1:6379/0");
   const auto text = show(*settings);

@@ -39,16 +39,20 @@ std::string show(const Settings& settings) {
 std::string settings_reference() {
   std::string text =
       "# Settings\n\n"
-      "A flag beats the environment, which beats the file (`-c FILE`), which beats the default. Sizes take `kB`, `MB`, `GB` and\n"
-      "`TB` (powers of 1024), durations `ms`, `s`, `min`, `h` and `d`. Lists are arrays in the file, and have commas elsewhere.\n";
+      "A flag beats the environment, which beats the file (`-c FILE`), which beats the default. Sizes take `kB`, `MB`, "
+      "`GB` and\n"
+      "`TB` (powers of 1024), durations `ms`, `s`, `min`, `h` and `d`. Lists are arrays in the file, and have commas "
+      "elsewhere.\n";
   std::string section;
   for (const auto& info : all_settings()) {
     if (info.section != section) {
       section = info.section;
-      text += "\n## [" + section + "]\n\n| key | value | default | meaning | flag | variable |\n|---|---|---|---|---|---|\n";
+      text += "\n## [" + section +
+              "]\n\n| key | value | default | meaning | flag | variable |\n|---|---|---|---|---|---|\n";
     }
-    text += "| " + code(info.key) + " | " + cell(info.type) + " | " + code(info.default_text) + " | " + cell(info.help) + " | " +
-            (info.short_flag.empty() ? "" : code(info.short_flag) + ", ") + code(info.flag) + " | " + code(info.environment) + " |\n";
+    text += "| " + code(info.key) + " | " + cell(info.type) + " | " + code(info.default_text) + " | " +
+            cell(info.help) + " | " + (info.short_flag.empty() ? "" : code(info.short_flag) + ", ") + code(info.flag) +
+            " | " + code(info.environment) + " |\n";
   }
   return text;
 }

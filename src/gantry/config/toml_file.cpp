@@ -4,8 +4,8 @@
 #include <sstream>
 #include <stdexcept>
 
-// The parser of 3.3 asserts what a wrong file can break ("[[[["), and without assertions goes on in undefined behaviour.
-// Here its assertions refuse the file instead, in every build.
+// The parser of 3.3 asserts what a wrong file can break ("[[[["), and without assertions goes on in undefined
+// behaviour. Here its assertions refuse the file instead, in every build.
 #undef NDEBUG
 #define TOML_ASSERT(expression) (static_cast<bool>(expression) ? void() : throw std::logic_error("its syntax is wrong"))
 #define TOML_EXCEPTIONS 1
@@ -52,9 +52,11 @@ Result<std::vector<FileEntry>> parse_toml(std::string_view text) {
   try {
     parsed = toml::parse(text);
   } catch (const toml::parse_error& error) {
-    return Error::invalid("line " + std::to_string(error.source().begin.line) + ": " + std::string(error.description()));
+    return Error::invalid("line " + std::to_string(error.source().begin.line) + ": " +
+                          std::string(error.description()));
   } catch (const std::exception& error) {
-    return Error::invalid(std::string("some line: ") + error.what() + " in a way that the parser can't tell the place of");
+    return Error::invalid(std::string("some line: ") + error.what() +
+                          " in a way that the parser can't tell the place of");
   }
   std::vector<FileEntry> entries;
   for (const auto& [name, node] : parsed) {

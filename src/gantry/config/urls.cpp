@@ -62,7 +62,8 @@ Result<void> read_host(std::string_view text, Url& url) {
   std::uint16_t number = 0;
   const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
   if (error != std::errc() || end != port.data() + port.size()) {
-    return Error::invalid("the port is no number from 0 to 65535 (a '/', '@' or '#' in a password is written %2F, %40, %23)");
+    return Error::invalid(
+        "the port is no number from 0 to 65535 (a '/', '@' or '#' in a password is written %2F, %40, %23)");
   }
   url.port = number;
   return {};
@@ -82,7 +83,8 @@ Result<std::string> local_path(std::string_view text, std::string_view scheme) {
   if (path.starts_with("//")) path.remove_prefix(2);
   if (path.empty()) return Error::invalid(std::string(scheme) + ": without a path");
   if (text.substr(scheme.size() + 1).starts_with("//") && path.front() != '/') {
-    return Error::invalid("behind " + std::string(scheme) + ":// a host would follow; write " + std::string(scheme) + ":PATH");
+    return Error::invalid("behind " + std::string(scheme) + ":// a host would follow; write " + std::string(scheme) +
+                          ":PATH");
   }
   return std::string(path);
 }
@@ -103,7 +105,8 @@ Result<Url> parse_url(std::string_view text) {
   const auto colon = text.find(':');
   const auto scheme = text.substr(0, colon == std::string_view::npos ? 0 : colon);
   const bool is_scheme = !scheme.empty() && std::all_of(scheme.begin(), scheme.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' || c == '-' ||
+           c == '.';
   });
   if (!is_scheme) return Error::invalid("it does not begin with a scheme and a ':'");
   Url url;
@@ -191,7 +194,8 @@ Result<IndexUrl> parse_index_url(std::string_view text) {
   } else {
     return Error::invalid("its scheme is none of sqlite, postgresql, mysql, mongodb");
   }
-  if (!text.substr(url.scheme.size()).starts_with("://")) return Error::invalid("behind " + url.scheme + ": two slashes are expected");
+  if (!text.substr(url.scheme.size()).starts_with("://"))
+    return Error::invalid("behind " + url.scheme + ": two slashes are expected");
   index.url = std::move(url);
   return index;
 }

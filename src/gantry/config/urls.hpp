@@ -37,7 +37,8 @@ struct IndexUrl {
   std::string path;  ///< kSqlite: of the file
   Url url;
 };
-/// sqlite:PATH, postgresql://HOST…, mysql://HOST…, mongodb://HOST… (also postgres, mariadb, mongodb+srv, sqlite:///PATH).
+/// sqlite:PATH, postgresql://HOST…, mysql://HOST…, mongodb://HOST… (also postgres, mariadb, mongodb+srv,
+/// sqlite:///PATH).
 [[nodiscard]] Result<IndexUrl> parse_index_url(std::string_view text);
 
 enum class StorageKind { kFile, kS3 };

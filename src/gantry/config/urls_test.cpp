@@ -6,7 +6,8 @@ namespace gantry::config {
 namespace {
 
 TEST(Url, IsTakenApart) {
-  const auto url = parse_url("PostgreSQL://us%65r:p%40ss:word@db.example:5432/gan%20try?sslmode=verify-full&a&x=%26#frag");
+  const auto url =
+      parse_url("PostgreSQL://us%65r:p%40ss:word@db.example:5432/gan%20try?sslmode=verify-full&a&x=%26#frag");
   ASSERT_TRUE(url);
   EXPECT_EQ(url->scheme, "postgresql");
   EXPECT_EQ(url->user, "user");
@@ -25,8 +26,8 @@ TEST(Url, IsTakenApart) {
 }
 
 TEST(Url, IsRefusedWhenItIsNone) {
-  for (const char* text : {"", "nothing", ":x", "a b:c", "x://h:port", "x://h:65536", "x://[::1", "x://[::1]80", "x://h/%zz",
-                           "x://u:p/w@h", "x://h?a=%0", "x://h?a=%00", "x://h\n"}) {
+  for (const char* text : {"", "nothing", ":x", "a b:c", "x://h:port", "x://h:65536", "x://[::1", "x://[::1]80",
+                           "x://h/%zz", "x://u:p/w@h", "x://h?a=%0", "x://h?a=%00", "x://h\n"}) {
     EXPECT_FALSE(parse_url(text)) << text;
   }
 }
@@ -42,8 +43,9 @@ TEST(RedactUrl, HidesPasswordsAndNothingElse) {
 }
 
 TEST(RedactUrl, HidesWhatMayBeAPasswordInABrokenUrl) {
-  for (const char* text : {"redis://user:hun/ter2@h", "redis://user:hunter2@h:port", "redis:user:hunter2@h", "user:hunter2@h",
-                           "redis://u:a@hunter2@h", "redis://user:hunter2#x@h", "redis://user:%hunter2@h"}) {
+  for (const char* text :
+       {"redis://user:hun/ter2@h", "redis://user:hunter2@h:port", "redis:user:hunter2@h", "user:hunter2@h",
+        "redis://u:a@hunter2@h", "redis://user:hunter2#x@h", "redis://user:%hunter2@h"}) {
     EXPECT_EQ(redact_url(text).find("hunter2"), std::string::npos) << redact_url(text);
     EXPECT_EQ(redact_url(text).find("ter2"), std::string::npos) << redact_url(text);
   }
@@ -56,7 +58,8 @@ TEST(IndexUrl, NamesItsDatabase) {
   EXPECT_EQ(parse_index_url("postgresql://h/x")->kind, IndexKind::kPostgres);
   EXPECT_EQ(parse_index_url("mysql://h/x")->kind, IndexKind::kMysql);
   EXPECT_EQ(parse_index_url("mongodb+srv://h/x")->kind, IndexKind::kMongo);
-  for (const char* text : {"sqlite:", "sqlite://", "sqlite://host/x", "oracle://h", "postgresql:h", "x"}) EXPECT_FALSE(parse_index_url(text)) << text;
+  for (const char* text : {"sqlite:", "sqlite://", "sqlite://host/x", "oracle://h", "postgresql:h", "x"})
+    EXPECT_FALSE(parse_index_url(text)) << text;
 }
 
 TEST(StorageUrl, IsAFolderOrABucket) {
@@ -66,7 +69,8 @@ TEST(StorageUrl, IsAFolderOrABucket) {
   EXPECT_EQ(s3->bucket, "bucket");
   EXPECT_EQ(s3->prefix, "a/b");
   EXPECT_EQ(s3->url.parameter("endpoint"), "http://127.0.0.1:9000");
-  for (const char* text : {"", "file:", "s3://", "s3:///x", "ftp://h", "/plain/path"}) EXPECT_FALSE(parse_storage_url(text)) << text;
+  for (const char* text : {"", "file:", "s3://", "s3:///x", "ftp://h", "/plain/path"})
+    EXPECT_FALSE(parse_storage_url(text)) << text;
 }
 
 TEST(CacheUrl, IsRedisOrNothing) {
@@ -74,7 +78,8 @@ TEST(CacheUrl, IsRedisOrNothing) {
   EXPECT_EQ(parse_cache_url("redis://h")->database, 0U);
   EXPECT_EQ(parse_cache_url("rediss://u:p@h:1/3")->kind, CacheKind::kRedisTls);
   EXPECT_EQ(parse_cache_url("redis://h/3")->database, 3U);
-  for (const char* text : {"redis:", "redis://", "redis://h/x", "redis://h/3/4", "memcached://h"}) EXPECT_FALSE(parse_cache_url(text)) << text;
+  for (const char* text : {"redis:", "redis://", "redis://h/x", "redis://h/3/4", "memcached://h"})
+    EXPECT_FALSE(parse_cache_url(text)) << text;
 }
 
 }  // namespace

@@ -74,8 +74,11 @@ std::string format_amount(std::uint64_t amount, std::span<const Unit> units) {
 std::optional<std::uint64_t> parse_bytes(std::string_view text) { return parse_amount(text, kByteUnits); }
 
 std::string format_bytes(std::uint64_t bytes) {
-  static constexpr std::array<Unit, 5> kUnits{
-      {{"TB", kKilo * kKilo * kKilo * kKilo}, {"GB", kKilo * kKilo * kKilo}, {"MB", kKilo * kKilo}, {"kB", kKilo}, {"", 1}}};
+  static constexpr std::array<Unit, 5> kUnits{{{"TB", kKilo * kKilo * kKilo * kKilo},
+                                               {"GB", kKilo * kKilo * kKilo},
+                                               {"MB", kKilo * kKilo},
+                                               {"kB", kKilo},
+                                               {"", 1}}};
   return format_amount(bytes, kUnits);
 }
 
@@ -86,7 +89,8 @@ std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
 }
 
 std::string format_duration(std::chrono::milliseconds duration) {
-  static constexpr std::array<Unit, 5> kUnits{{{"d", 86'400'000}, {"h", 3'600'000}, {"min", 60'000}, {"s", 1000}, {"ms", 1}}};
+  static constexpr std::array<Unit, 5> kUnits{
+      {{"d", 86'400'000}, {"h", 3'600'000}, {"min", 60'000}, {"s", 1000}, {"ms", 1}}};
   if (duration.count() <= 0) return "0s";
   return format_amount(static_cast<std::uint64_t>(duration.count()), kUnits);
 }
@@ -136,7 +140,8 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
     next[0] = i + 1;
     for (std::size_t j = 0; j < b.size(); ++j) {
       next[j + 1] = std::min({row[j + 1] + 1, next[j] + 1, row[j] + (a[i] == b[j] ? 0U : 1U)});
-      if (i > 0 && j > 0 && a[i] == b[j - 1] && a[i - 1] == b[j]) next[j + 1] = std::min(next[j + 1], before[j - 1] + 1);
+      if (i > 0 && j > 0 && a[i] == b[j - 1] && a[i - 1] == b[j])
+        next[j + 1] = std::min(next[j + 1], before[j - 1] + 1);
     }
     std::swap(before, row);
     std::swap(row, next);

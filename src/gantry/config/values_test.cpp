@@ -15,7 +15,8 @@ TEST(Bytes, AreReadWithAndWithoutUnit) {
   EXPECT_EQ(parse_bytes("32kB"), 32U * 1024);
   EXPECT_EQ(parse_bytes(" 16 GiB "), 16ULL << 30);
   EXPECT_EQ(parse_bytes("2t"), 2ULL << 40);
-  for (const char* text : {"", "GB", "-1", "+1", "1.5GB", "1 zB", "1GB2", "0x10", "9223372036854775808", "9000000000GB"}) {
+  for (const char* text :
+       {"", "GB", "-1", "+1", "1.5GB", "1 zB", "1GB2", "0x10", "9223372036854775808", "9000000000GB"}) {
     EXPECT_EQ(parse_bytes(text), std::nullopt) << text;
   }
 }
@@ -27,7 +28,8 @@ TEST(Durations, NeedAUnit) {
   EXPECT_EQ(parse_duration("5m"), 5min);
   EXPECT_EQ(parse_duration("24h"), 24h);
   EXPECT_EQ(parse_duration("7d"), 168h);
-  for (const char* text : {"", "10", "s", "-1s", "1.5s", "1y", "99999999999999999d"}) EXPECT_EQ(parse_duration(text), std::nullopt) << text;
+  for (const char* text : {"", "10", "s", "-1s", "1.5s", "1y", "99999999999999999d"})
+    EXPECT_EQ(parse_duration(text), std::nullopt) << text;
 }
 
 TEST(Amounts, AreWrittenShortAndComeBack) {
@@ -37,7 +39,8 @@ TEST(Amounts, AreWrittenShortAndComeBack) {
   EXPECT_EQ(format_duration(90min), "90min");
   EXPECT_EQ(format_duration(24h), "1d");
   EXPECT_EQ(format_duration(0ms), "0s");
-  for (const std::uint64_t bytes : {0ULL, 1ULL, 1023ULL, 1024ULL, 1025ULL, 3ULL << 20, 5ULL << 40, 9'223'372'036'854'775'807ULL}) {
+  for (const std::uint64_t bytes :
+       {0ULL, 1ULL, 1023ULL, 1024ULL, 1025ULL, 3ULL << 20, 5ULL << 40, 9'223'372'036'854'775'807ULL}) {
     EXPECT_EQ(parse_bytes(format_bytes(bytes)), bytes);
   }
   for (const auto duration : {0ms, 1ms, 999ms, 1000ms, 1001ms, 3'600'000ms, 86'400'001ms}) {
@@ -52,9 +55,10 @@ TEST(Switches, HaveTheUsualWords) {
 }
 
 TEST(Addresses, AreHostAndPort) {
-  for (const char* text : {"127.0.0.1:8080", "0.0.0.0:0", "localhost:65535", "[::1]:80", "[::]:11112"}) EXPECT_TRUE(is_address(text)) << text;
-  for (const char* text : {"", "nowhere", ":80", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:8o", "::1:80", "[]:80",
-                           "[::1]", "http://a:80", "a b:80", "u@h:80", "h:-1"}) {
+  for (const char* text : {"127.0.0.1:8080", "0.0.0.0:0", "localhost:65535", "[::1]:80", "[::]:11112"})
+    EXPECT_TRUE(is_address(text)) << text;
+  for (const char* text : {"", "nowhere", ":80", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:8o", "::1:80",
+                           "[]:80", "[::1]", "http://a:80", "a b:80", "u@h:80", "h:-1"}) {
     EXPECT_FALSE(is_address(text)) << text;
   }
 }

@@ -4,6 +4,7 @@
 #include <array>
 #include <cctype>
 
+#include "gantry/base/json_text.hpp"
 #include "gantry/dicom/charset_tables.hpp"
 
 namespace gantry::dicom {
@@ -13,11 +14,12 @@ namespace {
 constexpr char32_t kReplacement = 0xFFFD;
 constexpr char kEscape = 0x1B;
 
-/// A code element (PS3.3 Tables C.12-2 to C.12-4): what an escape sequence puts into G0 (bytes below 128) or G1 (above).
+/// A code element (PS3.3 Tables C.12-2 to C.12-4): what an escape sequence puts into G0 (bytes below 128) or G1
+/// (above).
 struct CodeElement {
-  std::string_view iso_ir;      ///< "100"; JIS X 0201 Romaji and Katakana are one term, "13"
-  std::string_view escape;      ///< after ESC
-  bool right = false;           ///< goes into G1
+  std::string_view iso_ir;                ///< "100"; JIS X 0201 Romaji and Katakana are one term, "13"
+  std::string_view escape;                ///< after ESC
+  bool right = false;                     ///< goes into G1
   const HighTable& (*high)() = nullptr;   ///< single-byte sets of G1
   const PairTable& (*pairs)() = nullptr;  ///< multi-byte sets
   const PairTable& (*wider)() = nullptr;  ///< what senders take for the multi-byte set, for codes that it lacks
@@ -49,14 +51,16 @@ constexpr const CodeElement* kAscii = &kElements[0];
 
 /// Other names by which senders call a set, after normalising.
 constexpr std::pair<std::string_view, std::string_view> kSynonyms[] = {
-    {"ASCII", "6"},      {"USASCII", "6"},    {"LATIN1", "100"},   {"ISO88591", "100"}, {"ISO88592", "101"},
-    {"ISO88593", "109"}, {"ISO88594", "110"}, {"ISO88595", "144"}, {"ISO88596", "127"}, {"ISO88597", "126"},
-    {"ISO88598", "138"}, {"ISO88599", "148"}, {"ISO885911", "166"}, {"ISO885915", "203"}, {"TIS620", "166"},
-    {"EUCKR", "149"},    {"GB2312", "58"},    {"ISO202258", "58"}, {"UTF8", "192"},     {"ISO2022GB18030", "GB18030"},
+    {"ASCII", "6"},        {"USASCII", "6"},     {"LATIN1", "100"},   {"ISO88591", "100"},
+    {"ISO88592", "101"},   {"ISO88593", "109"},  {"ISO88594", "110"}, {"ISO88595", "144"},
+    {"ISO88596", "127"},   {"ISO88597", "126"},  {"ISO88598", "138"}, {"ISO88599", "148"},
+    {"ISO885911", "166"},  {"ISO885915", "203"}, {"TIS620", "166"},   {"EUCKR", "149"},
+    {"GB2312", "58"},      {"ISO202258", "58"},  {"UTF8", "192"},     {"ISO2022GB18030", "GB18030"},
     {"ISO2022GBK", "GBK"},
 };
 
-/// "ISO_IR 100", "ISO-IR 100", "ISO 2022 IR 100", "iso_ir_100" → "100"; "GB18030" stays, and so does what we don't know.
+/// "ISO_IR 100", "ISO-IR 100", "ISO 2022 IR 100", "iso_ir_100" → "100"; "GB18030" stays, and so does what we don't
+/// know.
 std::string normalise_term(std::string_view term) {
   std::string letters;
   for (const char c : term) {
@@ -93,29 +97,9 @@ void append_utf8(std::string& out, char32_t c) {
   }
 }
 
-/// Bytes of the well-formed UTF-8 character (RFC 3629) that `text` begins with; 0 when there is none.
-std::size_t utf8_length(std::string_view text) noexcept {
-  const auto byte = [text](std::size_t i) { return static_cast<std::uint8_t>(text[i]); };
-  const auto continues = [&](std::size_t i) { return i < text.size() && (byte(i) & 0xC0) == 0x80; };
-  if (text.empty()) return 0;
-  const std::uint8_t first = byte(0);
-  if (first < 0x80) return 1;
-  if (first >= 0xC2 && first <= 0xDF) return continues(1) ? 2 : 0;
-  if (first >= 0xE0 && first <= 0xEF) {
-    if (!continues(1) || !continues(2)) return 0;
-    if ((first == 0xE0 && byte(1) < 0xA0) || (first == 0xED && byte(1) > 0x9F)) return 0;
-    return 3;
-  }
-  if (first >= 0xF0 && first <= 0xF4) {
-    if (!continues(1) || !continues(2) || !continues(3)) return 0;
-    if ((first == 0xF0 && byte(1) < 0x90) || (first == 0xF4 && byte(1) > 0x8F)) return 0;
-    return 4;
-  }
-  return 0;
-}
-
 bool is_ascii(std::string_view text) noexcept {
-  return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<std::uint8_t>(c) < 0x80 && c != kEscape; });
+  return std::all_of(text.begin(), text.end(),
+                     [](char c) { return static_cast<std::uint8_t>(c) < 0x80 && c != kEscape; });
 }
 
 std::string_view trimmed(std::string_view text, bool leading) noexcept {

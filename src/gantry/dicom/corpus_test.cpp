@@ -1,5 +1,5 @@
 // Real files. GANTRY_CORPUS names a folder with an INDEX.tsv whose column `expected` says what is stored and what is
-// refused; without it the files of tests/data are read, which are all stored.
+// refused; without it the whole corpus beside the project is read when it is there, else tests/data.
 
 #include <algorithm>
 #include <cstdlib>
@@ -9,6 +9,7 @@
 #include <random>
 #include <span>
 #include <sstream>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -36,31 +37,33 @@ std::vector<std::string> split(const std::string& line) {
   return fields;
 }
 
+fs::path corpus_folder() {
+  if (const char* named = std::getenv("GANTRY_CORPUS"); named != nullptr && *named != '\0') return named;
+  const fs::path source(GANTRY_SOURCE_DIR);
+  const fs::path whole = source / ".." / "shared" / "corpus";
+  return fs::exists(whole / "INDEX.tsv") ? whole : source / "tests" / "data";
+}
+
+// Throws when there is nothing to test with: a suite over no files would pass.
 std::vector<CorpusFile> corpus() {
-  const char* named = std::getenv("GANTRY_CORPUS");
-  const fs::path root = named != nullptr ? fs::path(named) : fs::path(GANTRY_SOURCE_DIR) / ".." / "shared" / "corpus";
-  std::vector<CorpusFile> files;
+  const fs::path root = corpus_folder();
   std::ifstream index(root / "INDEX.tsv");
-  if (index) {
-    std::string line;
-    std::getline(index, line);
-    const auto header = split(line);
-    const auto column = static_cast<std::size_t>(std::find(header.begin(), header.end(), "expected") - header.begin());
-    while (std::getline(index, line)) {
-      const auto fields = split(line);
-      if (fields.size() > column) files.push_back({root / fields[0], fields[0], fields[column]});
-    }
-    return files;
+  std::string line;
+  std::getline(index, line);
+  const auto header = split(line);
+  const auto column = static_cast<std::size_t>(std::find(header.begin(), header.end(), "expected") - header.begin());
+  std::vector<CorpusFile> files;
+  while (std::getline(index, line)) {
+    const auto fields = split(line);
+    if (fields.size() > column) files.push_back({root / fields[0], fields[0], fields[column]});
   }
-  const fs::path data = fs::path(GANTRY_SOURCE_DIR) / "tests" / "data";
-  for (const auto& entry : fs::recursive_directory_iterator(data)) {
-    if (entry.path().extension() == ".dcm") files.push_back({entry.path(), entry.path().filename(), "accept"});
-  }
+  if (files.empty()) throw std::runtime_error(root.string() + " has no INDEX.tsv that lists files");
   return files;
 }
 
 std::string read(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
+  if (!file) throw std::runtime_error("can't read " + path.string());
   return {std::istreambuf_iterator<char>(file), {}};
 }
 

@@ -5,8 +5,8 @@
 #include <charconv>
 #include <span>
 
-#include "gantry/dicom/dictionary.hpp"
 #include "gantry/dicom/json_writer.hpp"
+#include "gantry/dicom/unknown_vr.hpp"
 
 namespace gantry::dicom {
 
@@ -71,14 +71,6 @@ bool obeys_character_set(Vr vr) noexcept {
 }
 
 std::string tag_text(Tag tag) { return "(" + to_hex8(tag).insert(4, 1, ',') + ")"; }
-
-// The VR by which an attribute is understood that a sender wrote as UN. Its value is then in Implicit VR Little Endian
-// (PS3.5 §6.2.2). The JSON keeps UN.
-Vr meaning_of_unknown(Tag tag) noexcept {
-  if (tag.is_private()) return Vr::kUN;
-  const DictionaryEntry* entry = find_attribute(tag);
-  return entry == nullptr ? Vr::kUN : parse_vr(entry->vr);
-}
 
 }  // namespace
 
@@ -238,8 +230,9 @@ Result<void> DataSetCollector::note_top_level(const ElementHead& head, Vr vr, st
     return note_uid(tag, trim_padding(bytes));
   }
   if (!QidoCollector::wants(tag)) return {};
+  // Of a VR that this edition does not have the JSON shows bytes, but searching goes by what the attribute is.
   if (vr == Vr::kUN) {
-    vr = meaning_of_unknown(tag);
+    vr = known_vr(tag, head.length);
     if (facts(vr).kind == VrKind::kText) split_text(tag, vr, bytes);
   }
   if (facts(vr).kind == VrKind::kNumber) split_numbers(vr, bytes, head.big_endian && head.vr != Vr::kUN);
@@ -310,7 +303,7 @@ void DataSetCollector::write_value(const ElementHead& head, Vr vr, std::string_v
         json_.end_values();
       } else {
         json_.out().resize(before);
-        json_.bulk_uri(vr, {head.value_offset, head.length}, true);
+        json_.bulk_uri(byte_order_of(head, vr), {head.value_offset, head.length}, true);
       }
       break;
     }
@@ -322,9 +315,16 @@ void DataSetCollector::write_value(const ElementHead& head, Vr vr, std::string_v
   json_.end_element();
 }
 
+// Bulk values are swapped on their way out by their VR's word. Little endian ones in a big endian file (all that was
+// written as UN) must not be, so the layout calls them UN.
+Vr DataSetCollector::byte_order_of(const ElementHead& head, Vr vr) const noexcept {
+  return meta_.encoding.big_endian && !head.big_endian ? Vr::kUN : vr;
+}
+
 Result<void> DataSetCollector::write_bulk(const ElementHead& head, Vr vr) {
   json_.begin_element(head.tag, vr);
-  json_.bulk_uri(vr, {head.value_offset, head.length}, !(at_top() && PixelIndexer::is_pixel_data(head.tag)));
+  const bool top_pixels = at_top() && PixelIndexer::is_pixel_data(head.tag);
+  json_.bulk_uri(byte_order_of(head, vr), {head.value_offset, head.length}, !top_pixels);
   json_.end_element();
   return json_.check();
 }

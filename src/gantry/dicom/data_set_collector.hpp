@@ -69,6 +69,7 @@ class DataSetCollector final : public Part10Handler {
   [[nodiscard]] bool must_wait(const ElementHead& head, std::string_view bytes) const noexcept;
   void write_undecided();
   void write_value(const ElementHead& head, Vr vr, std::string_view bytes);
+  [[nodiscard]] Vr byte_order_of(const ElementHead& head, Vr vr) const noexcept;
   Result<void> write_bulk(const ElementHead& head, Vr vr);
 
   IndexerLimits limits_;

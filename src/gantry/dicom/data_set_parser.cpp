@@ -2,8 +2,10 @@
 
 #include <cstdio>
 #include <limits>
+#include <utility>
 
 #include "gantry/dicom/dictionary.hpp"
+#include "gantry/dicom/unknown_vr.hpp"
 
 namespace gantry::dicom {
 
@@ -71,7 +73,8 @@ Result<void> DataSetParser::finish() {
   const auto at = std::to_string(cursor_.position() + cursor_.waiting());
   switch (state_) {
     case State::kValue:
-    case State::kSkip: {
+    case State::kSkip:
+    case State::kUnknownSequence: {
       const std::uint64_t have = cursor_.position() + cursor_.waiting() - head_.value_offset;
       return Error::invalid("truncated: the file ends in " + where(head_.tag, head_.offset) + " after " +
                             std::to_string(have) + " of " + std::to_string(head_.length) + " bytes");
@@ -104,6 +107,7 @@ DataSetParser::Progress DataSetParser::step() {
       return level.kind == Kind::kDataSet ? read_element() : read_item_head();
     }
     case State::kValue: return read_value();
+    case State::kUnknownSequence: return read_unknown_sequence();
     case State::kSkip:
       skip_left_ -= cursor_.skip(skip_left_);
       if (skip_left_ > 0) return Step::kNeedMore;
@@ -166,6 +170,7 @@ DataSetParser::Progress DataSetParser::read_element() {
   head.big_endian = level.big_endian;
   head.offset = at;
   std::size_t size = kShortHead;
+  bool says_unknown = false;
   if (level.implicit) {
     head.vr = implicit_vr(tag);
     head.length = u32(bytes + 4, level.big_endian);
@@ -183,6 +188,7 @@ DataSetParser::Progress DataSetParser::read_element() {
       handler_.on_oddity(where(tag, at) + " has the unknown VR " + std::string(bytes + 4, 2) + ", read as UN");
     }
     head.vr = vr.value_or(Vr::kUN);
+    says_unknown = vr == Vr::kUN;
     if (long_length) {
       size = kLongHead;
       if (level.limit - at < kLongHead) {
@@ -212,10 +218,60 @@ DataSetParser::Progress DataSetParser::read_element() {
     return Step::kGoOn;
   }
   if ((head.length & 1) != 0) handler_.on_oddity(where(tag, at) + " has the odd length " + std::to_string(head.length));
+  const Vr known = says_unknown ? known_vr(tag, head.length) : Vr::kUN;
+  if (known == Vr::kSQ) {
+    if (limits_.unknown_sequences && head.length <= limits_.value_bytes && depth_ <= limits_.nesting) {
+      head_ = head;
+      state_ = State::kUnknownSequence;
+      return Step::kGoOn;
+    }
+  } else if (known != Vr::kUN) {
+    head.vr = known;
+    head.implicit = true;
+    head.big_endian = false;
+  }
   head_ = head;
   const bool hold = handler_.begin_value(head) == DataSetHandler::Wish::kHold && head.length <= limits_.value_bytes;
   state_ = hold ? State::kValue : State::kSkip;
   skip_left_ = head.length;
+  return Step::kGoOn;
+}
+
+// The whole value is looked through before the handler hears of it: what turns out to be no sequence stays UN.
+DataSetParser::Progress DataSetParser::read_unknown_sequence() {
+  const char* bytes = cursor_.peek(head_.length);
+  if (bytes == nullptr) return Step::kNeedMore;
+  const std::string value(bytes, head_.length);
+  ParserLimits left = limits_;
+  left.nesting = limits_.nesting - depth_;
+  left.elements = limits_.elements - elements_ + 1;  // this element is counted already
+  cursor_.consume(value.size());
+  state_ = State::kHead;
+  if (!holds_items(value, left)) {
+    if (handler_.begin_value(head_) == DataSetHandler::Wish::kHold) {
+      GANTRY_TRY(handler_.on_value(head_, value));
+    } else {
+      GANTRY_TRY(handler_.on_passed(head_));
+    }
+    return Step::kGoOn;
+  }
+  PieceCursor behind = std::exchange(cursor_, {});
+  cursor_.set_position(head_.value_offset);
+  cursor_.attach(value);
+  ElementHead head = head_;
+  head.vr = Vr::kSQ;
+  head.implicit = true;
+  head.big_endian = false;
+  const std::size_t outside = levels_.size();
+  GANTRY_TRY(begin_items(head, true, false));
+  // Inside, everything is implicit, so nothing is UN by the file: this does not come here again. The items' end is
+  // known and their content was found whole, so no step asks for more.
+  while (levels_.size() > outside) {
+    GANTRY_LET(const Step done, step());
+    if (done == Step::kNeedMore)
+      return Error::internal("sequence " + describe(head.tag, head.offset) + " is not whole");
+  }
+  cursor_ = std::move(behind);
   return Step::kGoOn;
 }
 

@@ -20,8 +20,8 @@ inline constexpr Tag kSequenceDelimiter{0xFFFE, 0xE0DD};
 /// What a data element's header says and where it lies.
 struct ElementHead {
   Tag tag;
-  Vr vr = Vr::kUN;        ///< of the file, or of the dictionary in Implicit VR
-  bool implicit = false;  ///< the VR is not in the file
+  Vr vr = Vr::kUN;        ///< of the file; of the dictionary in Implicit VR, and where the file says UN
+  bool implicit = false;  ///< the VR is the dictionary's
   bool big_endian = false;
   std::uint32_t length = 0;  ///< kUndefinedLength: items follow until a delimiter
   std::uint64_t offset = 0;  ///< of the header
@@ -68,6 +68,8 @@ struct ParserLimits {
   unsigned nesting = 64;               ///< how often a sequence may lie inside another
   std::uint64_t elements = 1'000'000;  ///< items and fragments count as elements
   std::size_t value_bytes = 1 << 20;
+  /// Whether a UN of defined length that PS3.6 calls a sequence is read as one, when its value can be held and is one.
+  bool unknown_sequences = true;
 };
 
 /// Parses a data set (PS3.5 §7) that arrives in pieces cut anywhere: an explicit stack, never recursion, and no memory
@@ -84,7 +86,7 @@ class DataSetParser {
   Result<void> finish();
 
  private:
-  enum class State : std::uint8_t { kHead, kValue, kSkip, kOffsetTable, kFragment, kFragmentRest };
+  enum class State : std::uint8_t { kHead, kValue, kSkip, kUnknownSequence, kOffsetTable, kFragment, kFragmentRest };
   enum class Kind : std::uint8_t { kDataSet, kItems, kFragments };
   struct Level {
     Kind kind = Kind::kDataSet;
@@ -103,6 +105,7 @@ class DataSetParser {
   Progress read_element();
   Progress read_item_head();
   Progress read_value();
+  Progress read_unknown_sequence();
   Progress read_fragment();
   Result<void> begin_undefined(const ElementHead& head);
   Result<void> begin_items(const ElementHead& head, bool implicit, bool big_endian);

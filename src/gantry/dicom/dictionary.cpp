@@ -66,8 +66,9 @@ const DictionaryEntry* find_attribute(Tag tag) noexcept {
 
 const DictionaryEntry* find_attribute(std::string_view keyword) noexcept {
   const auto& sorted = by_keyword();
-  const auto found = std::lower_bound(sorted.begin(), sorted.end(), keyword,
-                                      [](const DictionaryEntry* entry, std::string_view wanted) { return entry->keyword < wanted; });
+  const auto found =
+      std::lower_bound(sorted.begin(), sorted.end(), keyword,
+                       [](const DictionaryEntry* entry, std::string_view wanted) { return entry->keyword < wanted; });
   return found != sorted.end() && (*found)->keyword == keyword ? *found : nullptr;
 }
 

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cassert>
 
-#include "gantry/dicom/json_writer.hpp"
-
 namespace gantry::dicom {
 
 namespace {

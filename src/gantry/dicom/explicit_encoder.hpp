@@ -43,7 +43,7 @@ class ExplicitEncoder final : public DataSetHandler {
     std::size_t word_bytes = 1;  ///< above 1: words are swapped
     bool odd = false;            ///< a byte of padding follows
     char padding = '\0';
-    std::string cut_word;        ///< bytes of a word that continues in the next piece
+    std::string cut_word;  ///< bytes of a word that continues in the next piece
   };
 
   void begin_copy(std::uint64_t offset, std::uint64_t length, std::size_t word_bytes, char padding);

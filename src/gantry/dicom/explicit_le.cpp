@@ -21,7 +21,9 @@ constexpr std::size_t kPieceBytes = 128 * 1024;
 constexpr std::size_t kMetaMax = 64 * 1024;  // a File Meta group above this is reduced to what every reader needs
 // What indexing accepted is re-encoded whatever limits an operator has set since: no memory depends on them.
 constexpr std::uint64_t kUnlimited = std::numeric_limits<std::uint64_t>::max();
-constexpr ParserLimits kEncoderLimits{.nesting = 100'000, .elements = kUnlimited, .value_bytes = 4096};
+// A sequence written as UN stays one: to see that it is whole it would have to be held, and UN is right as it is.
+constexpr ParserLimits kEncoderLimits{
+    .nesting = 100'000, .elements = kUnlimited, .value_bytes = 4096, .unknown_sequences = false};
 constexpr Inflater::Limits kInflaterLimits{.bytes = kUnlimited, .ratio = std::numeric_limits<unsigned>::max()};
 
 constexpr std::string_view kImplementationClassUid = "2.25.337956140247928426840814834766427841680";
@@ -153,7 +155,9 @@ class MetaCollector final : public QuietHandler {
   Wish begin_value(const ElementHead&) override { return Wish::kHold; }
   Result<void> on_value(const ElementHead& head, std::string_view bytes) override {
     const bool ours = head.tag.element == 0x0000 || (head.tag.element >= 0x0010 && head.tag.element <= 0x0013);
-    if (!ours) add_meta(elements, head.tag, head.vr, bytes, facts(head.vr).kind == VrKind::kText && head.vr != Vr::kUI ? ' ' : '\0');
+    if (!ours)
+      add_meta(elements, head.tag, head.vr, bytes,
+               facts(head.vr).kind == VrKind::kText && head.vr != Vr::kUI ? ' ' : '\0');
     return {};
   }
 };
@@ -233,8 +237,8 @@ class ExplicitLittleEndian final : public ByteStream {
     return {};
   }
 
-  std::string out_;         ///< made, but not yet given
-  std::size_t given_ = 0;   ///< of `out_`
+  std::string out_;        ///< made, but not yet given
+  std::size_t given_ = 0;  ///< of `out_`
   bool ended_ = false;
   std::uint64_t offset_ = 0;
   std::unique_ptr<ByteStream> source_;

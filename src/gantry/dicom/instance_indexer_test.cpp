@@ -260,7 +260,35 @@ TEST(InstanceIndexer, UnderstandsAnInstanceWhoseSenderWroteEverythingAsUnknown) 
   EXPECT_EQ(indexed->study.str(), "1.2.3");
   EXPECT_EQ(indexed->attributes.patient_name, "Doe^Jane");
   EXPECT_EQ(indexed->attributes.rows, "64");
-  EXPECT_THAT(indexed->json, HasSubstr(R"("00100010":{"vr":"UN","InlineBinary":)"));
+  EXPECT_THAT(indexed->json, HasSubstr(R"("00100010":{"vr":"PN","Value":[{"Alphabetic":"Doe^Jane"}]})"));
+  EXPECT_THAT(indexed->json, HasSubstr(R"("00280010":{"vr":"US","Value":[64]})"));
+}
+
+TEST(InstanceIndexer, ReadsWhatWasWrittenAsUnknownInLittleEndianWhateverTheFileIs) {
+  DataSetBuilder data = with_uids({.big_endian = true});
+  data.element({0x0028, 0x0010}, "UN", std::string("\x40\x01", 2));
+  EXPECT_THAT(json_of(data, kExplicitBigEndian), HasSubstr(R"("00280010":{"vr":"US","Value":[320]})"));
+}
+
+TEST(InstanceIndexer, LeavesUnknownWhatIsNoWholeNumberOfValues) {
+  DataSetBuilder data = with_uids();
+  data.element({0x0028, 0x0010}, "UN", std::string("\1\2\3", 3)).element({0x0028, 0x0011}, "UN", data.u16(7));
+  const std::string json = json_of(data);
+  EXPECT_THAT(json, HasSubstr(R"("00280010":{"vr":"UN","InlineBinary":"AQID"})"));
+  EXPECT_THAT(json, HasSubstr(R"("00280011":{"vr":"US","Value":[7]})"));
+}
+
+TEST(InstanceIndexer, ReadsASequenceWrittenAsUnknownAndLeavesWhatIsNone) {
+  DataSetBuilder inner({.implicit = true});
+  inner.item().text({0x0008, 0x1150}, "UI", "1.2.3").end_item();
+  DataSetBuilder data = with_uids();
+  data.element({0x0008, 0x1140}, "UN", inner.bytes()).element({0x0008, 0x1199}, "UN", "no items");
+  data.element({0x0009, 0x1001}, "UN", inner.bytes()).text({0x0028, 0x0301}, "CS", "NO");
+  const std::string json = json_of(data);
+  EXPECT_THAT(json, HasSubstr(R"("00081140":{"vr":"SQ","Value":[{"00081150":{"vr":"UI","Value":["1.2.3"]}}]})"));
+  EXPECT_THAT(json, HasSubstr(R"("00081199":{"vr":"UN","InlineBinary":)"));
+  EXPECT_THAT(json, HasSubstr(R"("00091001":{"vr":"UN","InlineBinary":)")) << "nobody knows private ones";
+  EXPECT_THAT(json, HasSubstr(R"("00280301":{"vr":"CS","Value":["NO"]})"));
 }
 
 TEST(InstanceIndexer, ReadsAVrOfALaterEditionAsUnknown) {

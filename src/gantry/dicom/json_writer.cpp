@@ -8,6 +8,8 @@
 #include <cstring>
 #include <system_error>
 
+#include "gantry/base/json_text.hpp"
+
 namespace gantry::dicom {
 
 namespace {
@@ -162,31 +164,6 @@ std::size_t significant_digits(std::string_view text, std::array<char, kDigitsMa
 
 }  // namespace
 
-void append_json_string(std::string& out, std::string_view text) {
-  out.push_back('"');
-  std::size_t plain = 0;
-  for (std::size_t at = 0; at < text.size(); ++at) {
-    const auto c = static_cast<unsigned char>(text[at]);
-    if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7F) continue;
-    out.append(text.substr(plain, at - plain));
-    plain = at + 1;
-    switch (c) {
-      case '"': out.append("\\\""); break;
-      case '\\': out.append("\\\\"); break;
-      case '\n': out.append("\\n"); break;
-      case '\r': out.append("\\r"); break;
-      case '\t': out.append("\\t"); break;
-      case '\f': out.append("\\f"); break;
-      default:
-        out.append("\\u00");
-        out.push_back(kHexDigits[c >> 4]);
-        out.push_back(kHexDigits[c & 15]);
-    }
-  }
-  out.append(text.substr(plain));
-  out.push_back('"');
-}
-
 void append_base64(std::string& out, std::string_view bytes) {
   static constexpr char kAlphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   for (std::size_t at = 0; at < bytes.size(); at += 3) {
@@ -267,7 +244,5 @@ void append_binary(std::string& out, Vr vr, std::string_view bytes, bool big_end
   }
   append_base64(out, swapped);
 }
-
-std::size_t value_size(Vr vr) noexcept { return vr == Vr::kAT ? 4 : facts(vr).word_bytes; }
 
 }  // namespace gantry::dicom

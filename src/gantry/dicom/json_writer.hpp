@@ -11,8 +11,6 @@ namespace gantry::dicom {
 
 // The pieces that DICOM JSON (PS3.18 Annex F) is made of, appended to a string. None of them allocates otherwise.
 
-/// `"text"`, escaped. The text is UTF-8.
-void append_json_string(std::string& out, std::string_view text);
 /// Base64 with padding, without quotes.
 void append_base64(std::string& out, std::string_view bytes);
 /// Eight upper-case hex digits, without quotes.
@@ -30,8 +28,5 @@ void append_text_items(std::string& out, Vr vr, std::span<const std::string_view
 [[nodiscard]] bool append_number_items(std::string& out, Vr vr, std::string_view bytes, bool big_endian);
 /// The bytes as Base64, words swapped to little endian.
 void append_binary(std::string& out, Vr vr, std::string_view bytes, bool big_endian);
-
-/// Bytes of one value of a binary VR: 2 for US, 4 for AT.
-[[nodiscard]] std::size_t value_size(Vr vr) noexcept;
 
 }  // namespace gantry::dicom

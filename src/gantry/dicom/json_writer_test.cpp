@@ -30,12 +30,6 @@ std::string numbers(Vr vr, std::vector<T> values) {
   return out;
 }
 
-TEST(JsonWriter, EscapesWhatJsonDoesNotAllowInText) {
-  std::string out;
-  append_json_string(out, "a\"b\\c\n\t\x01\x7F\xC3\xA9");
-  EXPECT_EQ(out, "\"a\\\"b\\\\c\\n\\t\\u0001\\u007F\xC3\xA9\"");
-}
-
 TEST(JsonWriter, WritesDecimalTextAsNumberOnlyWhereItSurvives) {
   for (const auto* text : {"0", "-0", "1", "-12.50", "1e5", "1E-05", "3.14159265358979", "0.1", "9007199254740992",
                            "0.30000000000000004"}) {

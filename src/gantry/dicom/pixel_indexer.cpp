@@ -151,7 +151,7 @@ void PixelIndexer::finish_native(PixelLayout& pixels, const TransferSyntax& enco
     return;
   }
   pixels.frames = static_cast<std::uint32_t>(std::min<std::uint64_t>(whole, frames_said()));
-  if (!encoding.big_endian) return;
+  if (!element_->big_endian) return;  // what was written as UN is little endian in a big endian file, too
   // What is swapped is the VR's word: samples of 8 bits come in words of 16 when the VR is OW (PS3.5 §7.3).
   if (pixels.bits_allocated > 8) {
     pixels.word_bytes = static_cast<std::uint8_t>(pixels.bits_allocated / 8);

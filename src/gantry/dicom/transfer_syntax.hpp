@@ -16,7 +16,8 @@ struct TransferSyntax {
   bool encapsulated = false;  ///< Pixel Data is a sequence of fragments (PS3.5 A.4)
   bool lossless = true;       ///< no loss is possible by the syntax itself
   bool video = false;         ///< frames can't be had by number
-  std::string_view frame_media_type;  ///< "image/jpeg", "application/octet-stream", "video/mp4" … (PS3.18 Table 8.7.3-2…5)
+  std::string_view
+      frame_media_type;  ///< "image/jpeg", "application/octet-stream", "video/mp4" … (PS3.18 Table 8.7.3-2…5)
 };
 
 inline constexpr std::string_view kImplicitLittleEndian = "1.2.840.10008.1.2";

@@ -44,6 +44,8 @@ constexpr auto kByLetters = [] {
 
 const VrFacts& facts(Vr vr) noexcept { return kFacts[static_cast<std::size_t>(vr)]; }
 
+std::size_t value_size(Vr vr) noexcept { return vr == Vr::kAT ? 4 : facts(vr).word_bytes; }
+
 std::optional<Vr> parse_vr(char first, char second) noexcept {
   if (first < 'A' || first > 'Z' || second < 'A' || second > 'Z') return std::nullopt;
   const auto index =

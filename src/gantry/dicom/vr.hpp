@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -61,6 +62,8 @@ struct VrFacts {
 };
 
 [[nodiscard]] const VrFacts& facts(Vr vr) noexcept;
+/// Bytes of one value of a binary VR, 2 for US, 4 for AT; of one word of OB … OW; 1 for text.
+[[nodiscard]] std::size_t value_size(Vr vr) noexcept;
 /// Null when the two characters are no VR of this edition.
 [[nodiscard]] std::optional<Vr> parse_vr(char first, char second) noexcept;
 /// The same for text of two characters, as the dictionary has it; UN when it is none.

@@ -7,8 +7,8 @@
 
 namespace gantry::dicom {
 
-/// Settles the VRs that the dictionary leaves open in Implicit VR (PS3.5 Annex A.1) by what the data set has said so far.
-/// Items inherit from the data set around them: copy the context when an item begins.
+/// Settles the VRs that the dictionary leaves open in Implicit VR (PS3.5 Annex A.1) by what the data set has said so
+/// far. Items inherit from the data set around them: copy the context when an item begins.
 class VrContext {
  public:
   /// Whether note() wants to see this attribute's value.

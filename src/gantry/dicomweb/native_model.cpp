@@ -61,8 +61,9 @@ void append_name_group(std::string& out, std::string_view group, std::string_vie
 class Converter {
  public:
   Result<std::string> convert(std::string_view object) {
-    out_ = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>"
-           "<NativeDicomModel xmlns=\"http://dicom.nema.org/PS3.19/models/NativeDICOM\" xml:space=\"preserve\">";
+    out_ =
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>"
+        "<NativeDicomModel xmlns=\"http://dicom.nema.org/PS3.19/models/NativeDICOM\" xml:space=\"preserve\">";
     GANTRY_TRY(data_set(object, 0));
     out_ += "</NativeDicomModel>";
     return std::move(out_);

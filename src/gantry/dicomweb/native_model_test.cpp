@@ -24,23 +24,28 @@ TEST(NativeModel, NamesAttributesAndNumbersValues) {
 }
 
 TEST(NativeModel, SplitsPersonNamesIntoComponents) {
-  EXPECT_THAT(xml_of(R"({"00100010":{"vr":"PN","Value":[{"Alphabetic":"Yamada^Tarou^^Dr","Ideographic":"山田^太郎"}]}})"),
-              HasSubstr("<PersonName number=\"1\"><Alphabetic><FamilyName>Yamada</FamilyName><GivenName>Tarou</GivenName>"
-                        "<NamePrefix>Dr</NamePrefix></Alphabetic><Ideographic><FamilyName>山田</FamilyName>"
-                        "<GivenName>太郎</GivenName></Ideographic></PersonName>"));
+  EXPECT_THAT(
+      xml_of(R"({"00100010":{"vr":"PN","Value":[{"Alphabetic":"Yamada^Tarou^^Dr","Ideographic":"山田^太郎"}]}})"),
+      HasSubstr("<PersonName number=\"1\"><Alphabetic><FamilyName>Yamada</FamilyName><GivenName>Tarou</GivenName>"
+                "<NamePrefix>Dr</NamePrefix></Alphabetic><Ideographic><FamilyName>山田</FamilyName>"
+                "<GivenName>太郎</GivenName></Ideographic></PersonName>"));
 }
 
 TEST(NativeModel, NestsItemsAndNamesPrivateCreators) {
-  const auto xml = xml_of(R"({"00091001":{"vr":"LO","Value":["a"]},"00400275":{"vr":"SQ","Value":[{},)"
-                          R"({"00290010":{"vr":"LO","Value":["ACME & Co"]},"00291001":{"vr":"UN","InlineBinary":"AAE="}}]}})");
+  const auto xml =
+      xml_of(R"({"00091001":{"vr":"LO","Value":["a"]},"00400275":{"vr":"SQ","Value":[{},)"
+             R"({"00290010":{"vr":"LO","Value":["ACME & Co"]},"00291001":{"vr":"UN","InlineBinary":"AAE="}}]}})");
   EXPECT_THAT(xml, HasSubstr(R"(<Item number="1"></Item><Item number="2">)"));
-  EXPECT_THAT(xml, HasSubstr(R"(tag="00291001" vr="UN" privateCreator="ACME &amp; Co"><InlineBinary>AAE=</InlineBinary>)"));
+  EXPECT_THAT(xml,
+              HasSubstr(R"(tag="00291001" vr="UN" privateCreator="ACME &amp; Co"><InlineBinary>AAE=</InlineBinary>)"));
   EXPECT_THAT(xml, HasSubstr(R"(<DicomAttribute tag="00091001" vr="LO"><Value)")) << "its creator is missing";
 }
 
 TEST(NativeModel, EscapesAndPointsToBulkData) {
-  EXPECT_THAT(xml_of(R"({"00081030":{"vr":"LO","Value":["a<b>&\"\u001b"]}})"), HasSubstr("a&lt;b&gt;&amp;&quot;\xEF\xBF\xBD<"));
-  EXPECT_THAT(xml_of(R"({"7FE00010":{"vr":"OW","BulkDataURI":"/dicom-web/x?a&b"}})"), HasSubstr(R"(<BulkData uri="/dicom-web/x?a&amp;b"/>)"));
+  EXPECT_THAT(xml_of(R"({"00081030":{"vr":"LO","Value":["a<b>&\"\u001b"]}})"),
+              HasSubstr("a&lt;b&gt;&amp;&quot;\xEF\xBF\xBD<"));
+  EXPECT_THAT(xml_of(R"({"7FE00010":{"vr":"OW","BulkDataURI":"/dicom-web/x?a&b"}})"),
+              HasSubstr(R"(<BulkData uri="/dicom-web/x?a&amp;b"/>)"));
 }
 
 TEST(NativeModel, RefusesDamagedJsonAndBottomlessNesting) {

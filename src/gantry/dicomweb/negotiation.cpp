@@ -1,6 +1,7 @@
 #include "gantry/dicomweb/negotiation.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 
 #include "gantry/http/media_type.hpp"
@@ -12,7 +13,8 @@ constexpr std::string_view kAnything = "*/*";
 
 std::string lower(std::string_view text) {
   std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return out;
 }
 
@@ -40,7 +42,8 @@ bool covers(std::string_view range, std::string_view media_type) {
 
 /// How specific the range's match with the offer is; 0: none.
 int specificity(const AcceptedRange& range, const Offer& offer) {
-  const bool form = range.multipart ? offer.multipart : (!offer.multipart || offer.any_form || range.media_type == kAnything);
+  const bool form =
+      range.multipart ? offer.multipart : (!offer.multipart || offer.any_form || range.media_type == kAnything);
   const bool octets = offer.as_octets && range.media_type == "application/octet-stream" && range.transfer_syntax;
   if (!form || !(covers(range.media_type, offer.media_type) || octets)) return 0;
   if (!range.transfer_syntax) {
@@ -90,6 +93,15 @@ std::vector<AcceptedRange> accepted_ranges(const http::Headers& headers, const h
   }
   if (ranges.empty()) ranges.push_back({false, std::string(kAnything), std::nullopt, 1000});
   return ranges;
+}
+
+std::span<const Offer> data_set_offers() {
+  static const std::array<Offer, 3> list = {
+      Offer{.multipart = false, .media_type = "application/dicom+json", .transfer_syntax = {}},
+      Offer{.multipart = false, .media_type = "application/json", .transfer_syntax = {}},
+      Offer{.multipart = true, .media_type = std::string(kDicomXml), .transfer_syntax = {}, .any_form = true},
+  };
+  return list;
 }
 
 const Offer* choose(std::span<const AcceptedRange> ranges, std::span<const Offer> offers) {

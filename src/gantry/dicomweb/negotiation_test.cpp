@@ -47,7 +47,8 @@ TEST(Negotiation, AMissingAcceptOrAnythingGivesTheDefault) {
 }
 
 TEST(Negotiation, QualityDecidesThenTheClientsOrder) {
-  EXPECT_EQ(chosen("application/dicom+json;q=0.2, multipart/related;type=\"application/dicom+xml\";q=0.9", kJsonOffers), 2);
+  EXPECT_EQ(chosen("application/dicom+json;q=0.2, multipart/related;type=\"application/dicom+xml\";q=0.9", kJsonOffers),
+            2);
   EXPECT_EQ(chosen("application/json, application/dicom+json", kJsonOffers), 1);
   EXPECT_EQ(chosen("application/dicom+json, application/json", kJsonOffers), 0);
   EXPECT_EQ(chosen("application/dicom+json;q=0.2, */*", kJsonOffers), 1) << "the specific range counts for its type";
@@ -94,13 +95,15 @@ TEST(Negotiation, CompressedFramesComeAsTheyAreUnlessOctetsMeanDecodedOnes) {
 }
 
 TEST(Negotiation, OldNamesOfMediaTypesAreKnown) {
-  const std::vector<Offer> rle = {{.multipart = true, .media_type = "image/dicom-rle", .transfer_syntax = "1.2.840.10008.1.2.5"}};
+  const std::vector<Offer> rle = {
+      {.multipart = true, .media_type = "image/dicom-rle", .transfer_syntax = "1.2.840.10008.1.2.5"}};
   EXPECT_EQ(chosen("multipart/related; type=\"image/x-dicom-rle\"", rle), 0);
 }
 
 TEST(Negotiation, TheAcceptParameterStandsInForTheHeader) {
   EXPECT_EQ(chosen("image/png", kJsonOffers, {{"accept", "application/dicom+json"}}), 0);
-  EXPECT_EQ(chosen("image/png", kJsonOffers, {{"accept", "application/dicom json"}}), 0) << "a plus sign that was not escaped";
+  EXPECT_EQ(chosen("image/png", kJsonOffers, {{"accept", "application/dicom json"}}), 0)
+      << "a plus sign that was not escaped";
   EXPECT_EQ(chosen("*/*", kJpegFrames, {{"accept", "application/octet-stream; transfer-syntax=*"}}), 1);
   EXPECT_EQ(chosen("*/*", kJsonOffers, {{"accept", "image/png"}}), -1);
 }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include <boost/asio/co_spawn.hpp>
+
 #include <gtest/gtest.h>
 
 #include "gantry/archive/read_test_support.hpp"
@@ -33,11 +34,11 @@ struct Answer {
   bool ranges = false;
   bool compressible = false;
   std::size_t file_ranges = 0;
+  std::size_t segments = 0;  ///< of the plan
+  std::string log_detail;
   std::string failure;  ///< of a stream, after the head
 
-  [[nodiscard]] std::string header(std::string_view name) const {
-    return headers.joined(name).value_or("");
-  }
+  [[nodiscard]] std::string header(std::string_view name) const { return headers.joined(name).value_or(""); }
 };
 
 struct Part {
@@ -121,6 +122,8 @@ class ReadFixture : public ::testing::Test {
     answer.compressible = response.compressible;
     const auto length = response.body.length();
     answer.known_length = length.has_value();
+    answer.segments = response.body.segments.size();
+    answer.log_detail = response.log_detail;
     for (const auto& segment : response.body.segments) append(segment, answer);
     if (length && answer.failure.empty()) EXPECT_EQ(*length, answer.body.size()) << "the plan's length is a promise";
     return answer;

@@ -37,8 +37,8 @@ bool is_host(std::string_view text) {
 
 bool is_path(std::string_view text) {
   return text.size() <= 1024 && text.starts_with('/') && std::all_of(text.begin(), text.end(), [](unsigned char c) {
-    return std::isalnum(c) != 0 || c == '.' || c == '-' || c == '_' || c == '~' || c == '/';
-  });
+           return std::isalnum(c) != 0 || c == '.' || c == '-' || c == '_' || c == '~' || c == '/';
+         });
 }
 
 struct Forwarded {
@@ -56,7 +56,8 @@ Forwarded forwarded_of(const http::Headers& headers) {
       const auto equals = pair.find('=');
       if (equals == std::string_view::npos) continue;
       std::string name(pair.substr(0, equals));
-      std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+      std::transform(name.begin(), name.end(), name.begin(),
+                     [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
       std::string_view value = pair.substr(equals + 1);
       if (value.size() >= 2 && value.front() == '"' && value.back() == '"') value = value.substr(1, value.size() - 2);
       if (name == "proto") found.proto = value;
@@ -122,8 +123,8 @@ void add_warning(http::Response& response, std::string_view service, std::string
 std::string boundary_for(std::string_view etag, std::string_view secret) {
   std::array<std::uint8_t, EVP_MAX_MD_SIZE> digest{};
   unsigned length = 0;
-  HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()), reinterpret_cast<const unsigned char*>(etag.data()),
-       etag.size(), digest.data(), &length);
+  HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()),
+       reinterpret_cast<const unsigned char*>(etag.data()), etag.size(), digest.data(), &length);
   return to_hex(std::span(digest).first(length));
 }
 
@@ -144,7 +145,8 @@ std::string MultipartPlan::part_head(std::string_view media_type, std::string_vi
   return head += "\r\n\r\n";
 }
 
-void MultipartPlan::begin_part(std::string_view media_type, std::string_view transfer_syntax, std::string_view location) {
+void MultipartPlan::begin_part(std::string_view media_type, std::string_view transfer_syntax,
+                               std::string_view location) {
   plan_.add(part_head(media_type, transfer_syntax, location));
 }
 

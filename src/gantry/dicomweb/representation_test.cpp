@@ -5,7 +5,8 @@
 namespace gantry::dicomweb {
 namespace {
 
-http::Request request_from(const std::string& address, std::initializer_list<std::pair<const char*, const char*>> fields) {
+http::Request request_from(const std::string& address,
+                           std::initializer_list<std::pair<const char*, const char*>> fields) {
   http::Request request;
   request.remote_address = address;
   for (const auto& [name, value] : fields) request.headers.add(name, value);
@@ -15,7 +16,8 @@ http::Request request_from(const std::string& address, std::initializer_list<std
 TEST(UriRoot, IsThePathAloneUnlessSomeoneTrustedKnowsBetter) {
   Settings settings;
   EXPECT_EQ(uri_root(settings, request_from("192.0.2.9", {{"Host", "pacs.example"}})), "/dicom-web");
-  EXPECT_EQ(uri_root(settings, request_from("192.0.2.9", {{"X-Forwarded-Host", "evil.example"}, {"X-Forwarded-Proto", "https"}})),
+  EXPECT_EQ(uri_root(settings,
+                     request_from("192.0.2.9", {{"X-Forwarded-Host", "evil.example"}, {"X-Forwarded-Proto", "https"}})),
             "/dicom-web");
 }
 
@@ -26,8 +28,10 @@ TEST(UriRoot, BelievesTrustedProxies) {
                                                          {"X-Forwarded-Host", "pacs.example, inner"},
                                                          {"X-Forwarded-Prefix", "/imaging/"}})),
             "https://pacs.example/imaging/dicom-web");
-  EXPECT_EQ(uri_root(settings, request_from("10.0.0.1", {{"Forwarded", "for=1.2.3.4;Proto=https;host=\"pacs.example:8443\", for=x"}})),
-            "https://pacs.example:8443/dicom-web");
+  EXPECT_EQ(
+      uri_root(settings,
+               request_from("10.0.0.1", {{"Forwarded", "for=1.2.3.4;Proto=https;host=\"pacs.example:8443\", for=x"}})),
+      "https://pacs.example:8443/dicom-web");
   EXPECT_EQ(uri_root(settings, request_from("10.0.0.1", {{"X-Forwarded-Host", "a\"><script>"}})), "/dicom-web");
 }
 
@@ -35,7 +39,8 @@ TEST(UriRoot, IsThePublicUrlWhenThereIsOne) {
   Settings settings;
   settings.public_url = "https://pacs.example/dicom-web/";
   settings.trusted_proxies = {"10.0.0.1"};
-  EXPECT_EQ(uri_root(settings, request_from("10.0.0.1", {{"X-Forwarded-Host", "other"}})), "https://pacs.example/dicom-web");
+  EXPECT_EQ(uri_root(settings, request_from("10.0.0.1", {{"X-Forwarded-Host", "other"}})),
+            "https://pacs.example/dicom-web");
 }
 
 TEST(Etag, DependsOnEveryPartAndItsPlace) {

@@ -17,12 +17,12 @@ class DeleteService;
 namespace gantry::dicomweb {
 
 struct Settings {
-  std::string base_path = "/dicom-web";  ///< where the service root is
-  std::string public_url;                ///< "https://pacs.example/dicom-web" when configured, else ""
+  std::string base_path = "/dicom-web";      ///< where the service root is
+  std::string public_url;                    ///< "https://pacs.example/dicom-web" when configured, else ""
   std::vector<std::string> trusted_proxies;  ///< addresses whose Forwarded and X-Forwarded-* are believed
-  std::string boundary_secret;           ///< keys the multipart boundaries; the same on all nodes
-  bool strict_transfer_syntax = false;   ///< `transfer-syntax=*` never gives Implicit VR or Big Endian (§8.7.3)
-  bool sanitize_preamble = false;        ///< sends the 128 bytes of the preamble as zeros
+  std::string boundary_secret;               ///< keys the multipart boundaries; the same on all nodes
+  bool strict_transfer_syntax = false;       ///< `transfer-syntax=*` never gives Implicit VR or Big Endian (§8.7.3)
+  bool sanitize_preamble = false;            ///< sends the 128 bytes of the preamble as zeros
   bool empty_search_is_204 = false;
   std::uint64_t limit_default = 100, limit_most = 1000, offset_most = 1'000'000;
 };

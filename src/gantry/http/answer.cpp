@@ -120,11 +120,11 @@ void append_field(std::string& head, std::string_view name, std::string_view val
 /// Fields that the edge alone sets: how the message is framed, who sent it and when.
 bool is_edges_own(std::string_view name) {
   const auto same = [name](std::string_view other) {
-    return name.size() == other.size() && std::equal(name.begin(), name.end(), other.begin(),
-                                                     [](char a, char b) { return (a | 0x20) == b; });
+    return name.size() == other.size() &&
+           std::equal(name.begin(), name.end(), other.begin(), [](char a, char b) { return (a | 0x20) == b; });
   };
-  return same("content-length") || same("transfer-encoding") || same("connection") || same("date") ||
-         same("server") || same("x-request-id");
+  return same("content-length") || same("transfer-encoding") || same("connection") || same("date") || same("server") ||
+         same("x-request-id");
 }
 
 }  // namespace

@@ -35,7 +35,7 @@ struct AnswerContext {
 struct Answer {
   int status = 200;
   std::string head;
-  SendPlan plan;          ///< empty for HEAD, 204 and 304
+  SendPlan plan;  ///< empty for HEAD, 204 and 304
   bool chunked = false;
   bool keep_alive = true;
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -13,6 +14,23 @@ constexpr std::size_t kTurnBytes = 1024 * 1024;
 constexpr std::uint64_t kDrainBytes = 64 * 1024;
 
 }  // namespace
+
+Task<Result<std::string>> read_all(BodyReader& body, std::size_t limit) {
+  const auto too_large = [limit] {
+    return Error::too_large("the body is larger than the " + std::to_string(limit) + " bytes that this resource takes");
+  };
+  const auto declared = body.declared_length();
+  if (declared && *declared > limit) co_return too_large();
+  std::string all;
+  for (;;) {
+    auto piece = co_await body.next();
+    if (!piece) co_return std::move(piece).error();
+    if (piece->empty()) break;
+    if (piece->size() > limit - all.size()) co_return too_large();
+    all.append(reinterpret_cast<const char*>(piece->data()), piece->size());
+  }
+  co_return std::move(all);
+}
 
 ConnectionBody::ConnectionBody(Wire& wire, InputBuffer& input, const ServerLimits& limits, const RequestHead& head,
                                Deadline deadline)
@@ -114,8 +132,8 @@ Task<Result<std::span<const std::byte>>> ConnectionBody::next() {
     if (data.empty()) continue;
     total_ += data.size();
     if (total_ > limits_.body_bytes) {
-      co_return fail(Error::too_large("the request body is over the limit of " + std::to_string(limits_.body_bytes) +
-                                      " bytes"));
+      co_return fail(
+          Error::too_large("the request body is over the limit of " + std::to_string(limits_.body_bytes) + " bytes"));
     }
     co_return data;
   }

@@ -18,7 +18,8 @@ namespace gantry::http {
 class ConnectionBody final : public BodyReader {
  public:
   /// All outlive the reader. `deadline` is the end of the request's life.
-  ConnectionBody(Wire& wire, InputBuffer& input, const ServerLimits& limits, const RequestHead& head, Deadline deadline);
+  ConnectionBody(Wire& wire, InputBuffer& input, const ServerLimits& limits, const RequestHead& head,
+                 Deadline deadline);
 
   Task<Result<std::span<const std::byte>>> next() override;
   [[nodiscard]] std::optional<std::uint64_t> declared_length() const override { return declared_; }

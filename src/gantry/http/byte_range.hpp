@@ -16,8 +16,9 @@ struct ByteRange {
 
 struct RangeRequest {
   enum class Kind {
-    kNone,           ///< no range, one that is malformed, in another unit, or of too many pieces: send everything (RFC 9110 §14.2)
-    kRanges,         ///< `ranges` holds the satisfiable ones, as asked
+    kNone,    ///< no range, one that is malformed, in another unit, or of too many pieces: send everything (RFC 9110
+              ///< §14.2)
+    kRanges,  ///< `ranges` holds the satisfiable ones, as asked
     kUnsatisfiable,  ///< 416 with "Content-Range: bytes */length"
   };
   Kind kind = Kind::kNone;

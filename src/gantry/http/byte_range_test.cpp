@@ -26,8 +26,9 @@ TEST(ByteRange, BeyondTheEndIsUnsatisfiable) {
 }
 
 TEST(ByteRange, WhatIsMalformedIsIgnored) {
-  for (const char* field : {"", "bytes", "bytes=", "bytes=,", "bytes=a-b", "bytes=5", "bytes=9-5", "bytes=-", "bytes=--5",
-                            "bytes=1-2,x", "bytes=+1-2", "items=0-5", "byte=0-5", "bytes:0-5", "bytes=0x1-2"}) {
+  for (const char* field :
+       {"", "bytes", "bytes=", "bytes=,", "bytes=a-b", "bytes=5", "bytes=9-5", "bytes=-", "bytes=--5", "bytes=1-2,x",
+        "bytes=+1-2", "items=0-5", "byte=0-5", "bytes:0-5", "bytes=0x1-2"}) {
     EXPECT_EQ(parse_range(field, 100).kind, Kind::kNone) << field;
   }
 }

@@ -23,7 +23,18 @@ class ChunkedDecoder {
 
  private:
   enum class State {
-    kSizeFirst, kSize, kExtension, kSizeLf, kData, kDataCr, kDataLf, kTrailerFirst, kTrailer, kTrailerLf, kEndLf, kEnd
+    kSizeFirst,
+    kSize,
+    kExtension,
+    kSizeLf,
+    kData,
+    kDataCr,
+    kDataLf,
+    kTrailerFirst,
+    kTrailer,
+    kTrailerLf,
+    kEndLf,
+    kEnd
   };
   Result<void> take(unsigned char c);
 

@@ -30,13 +30,14 @@ TEST(ChunkedDecoder, GivesTheSameHoweverTheBytesArrive) {
   const std::string text =
       "5\r\nhello\r\n0007 ; a=b;c=\"d\"\r\n, world\r\n0;last\r\nTrailer: x\r\nOther:\ty\r\n\r\nNEXT";
   for (std::size_t step = 1; step <= text.size(); ++step) EXPECT_EQ(decode(text, step), "hello, world|NEXT") << step;
-  for (std::size_t cut = 0; cut < text.size() - 4; ++cut) EXPECT_TRUE(decode(text.substr(0, cut), 3).ends_with("…")) << cut;
+  for (std::size_t cut = 0; cut < text.size() - 4; ++cut)
+    EXPECT_TRUE(decode(text.substr(0, cut), 3).ends_with("…")) << cut;
 }
 
 TEST(ChunkedDecoder, RefusesWhatTwoReadersCouldReadDifferently) {
-  for (const char* text : {"5\nhello\r\n0\r\n\r\n", "5\r\nhello\n0\r\n\r\n", "5\r\nhelloX\r\n", "-5\r\nhello\r\n", " 5\r\nhello",
-                           "0x5\r\nhello", "5\rhello", "\r\n", "5;a\nb\r\nhello", "1000000000000000\r\n", "0\r\n X: y\r\n\r\n",
-                           "0\r\nX: y\n\r\n", "0\r\n\rX", "5_\r\n"}) {
+  for (const char* text : {"5\nhello\r\n0\r\n\r\n", "5\r\nhello\n0\r\n\r\n", "5\r\nhelloX\r\n", "-5\r\nhello\r\n",
+                           " 5\r\nhello", "0x5\r\nhello", "5\rhello", "\r\n", "5;a\nb\r\nhello", "1000000000000000\r\n",
+                           "0\r\n X: y\r\n\r\n", "0\r\nX: y\n\r\n", "0\r\n\rX", "5_\r\n"}) {
     for (const std::size_t step : {1U, 100U}) EXPECT_EQ(decode(text, step), "error") << text;
   }
 }

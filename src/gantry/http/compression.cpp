@@ -44,7 +44,9 @@ bool refused(std::string_view parameters) {
 /// Owner of a deflate state; it must not move, since zlib keeps a pointer back to it.
 class Deflater {
  public:
-  Deflater() { ready_ = deflateInit2(&state, kLevel, Z_DEFLATED, kGzipWindow, kMemoryLevel, Z_DEFAULT_STRATEGY) == Z_OK; }
+  Deflater() {
+    ready_ = deflateInit2(&state, kLevel, Z_DEFLATED, kGzipWindow, kMemoryLevel, Z_DEFAULT_STRATEGY) == Z_OK;
+  }
   ~Deflater() {
     if (ready_) deflateEnd(&state);
   }

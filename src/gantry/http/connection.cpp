@@ -31,7 +31,8 @@ Method method_of(std::string_view text) {
 
 bool is_request_id(std::string_view text) {
   return !text.empty() && text.size() <= kRequestIdMax && std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_' || c == '.';
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_' ||
+           c == '.';
   });
 }
 
@@ -84,7 +85,8 @@ Connection::~Connection() {
 }
 
 Connection::Traffic Connection::account() {
-  const std::uint64_t in = wire_.bytes_in() - input_.unread().size();  // what was read ahead belongs to the next request
+  const std::uint64_t in =
+      wire_.bytes_in() - input_.unread().size();  // what was read ahead belongs to the next request
   const std::uint64_t out = wire_.bytes_out();
   const Traffic since{in - accounted_.in, out - accounted_.out};
   accounted_ = {in, out};
@@ -277,7 +279,8 @@ Task<Response> Connection::respond_to(Request& request, const RequestHead& head)
 }
 
 Task<Response> Connection::handle(const Route& route, Request& request) {
-  // Handlers return errors; an exception is a broken promise or the end of memory. It costs this request, not the others.
+  // Handlers return errors; an exception is a broken promise or the end of memory. It costs this request, not the
+  // others.
   std::string thrown;
   try {
     if (core_.edge.hooks.authorize) {

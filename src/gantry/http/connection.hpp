@@ -71,8 +71,8 @@ class Connection final : public AllHook, public WaitingHook {
   Clock::time_point waiting_since_;
   Traffic accounted_;
   bool waiting_ = false;
-  bool lingering_ = false;  ///< all was said; only what the client still sends is read over
-  bool first_ = true;       ///< no request was complete yet
+  bool lingering_ = false;     ///< all was said; only what the client still sends is read over
+  bool first_ = true;          ///< no request was complete yet
   unsigned without_wait_ = 0;  ///< requests served since others had their turn
 };
 

@@ -12,6 +12,7 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
 #include <boost/asio/redirect_error.hpp>
+
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -272,9 +273,8 @@ void Core::end_waiting(Connection& connection) {
 }
 
 void Core::publish_oldest() {
-  const std::int64_t since = lists_->waiting.empty()
-                                 ? INT64_MAX
-                                 : lists_->waiting.front().waiting_since().time_since_epoch().count();
+  const std::int64_t since =
+      lists_->waiting.empty() ? INT64_MAX : lists_->waiting.front().waiting_since().time_since_epoch().count();
   oldest_waiting.store(since, std::memory_order_relaxed);
 }
 

@@ -88,7 +88,7 @@ class Core {
   void begin_waiting(Connection& connection);
   void end_waiting(Connection& connection);
 
-  [[nodiscard]] std::string_view date();      ///< now, as an IMF-fixdate
+  [[nodiscard]] std::string_view date();        ///< now, as an IMF-fixdate
   [[nodiscard]] std::string next_request_id();  ///< 16 hex digits
 
   Edge& edge;

@@ -60,9 +60,9 @@ void add_vary(Headers& headers, std::string_view name) {
     std::string_view member = rest.substr(0, comma);
     while (!member.empty() && member.front() == ' ') member.remove_prefix(1);
     while (!member.empty() && member.back() == ' ') member.remove_suffix(1);
-    const bool same = member.size() == name.size() &&
-                      std::equal(member.begin(), member.end(), name.begin(),
-                                 [](char a, char b) { return (a | 0x20) == (b | 0x20); });
+    const bool same =
+        member.size() == name.size() &&
+        std::equal(member.begin(), member.end(), name.begin(), [](char a, char b) { return (a | 0x20) == (b | 0x20); });
     if (same || member == "*") return;
     rest = comma == std::string_view::npos ? std::string_view() : rest.substr(comma + 1);
   }

@@ -149,7 +149,8 @@ std::optional<Refusal> parse_request_line(RequestHead& head, std::string_view li
   } else if (version != "HTTP/1.1") {
     const bool other = version.size() == 8 && version.starts_with("HTTP/") && version[6] == '.' && version[5] >= '0' &&
                        version[5] <= '9' && version[7] >= '0' && version[7] <= '9';
-    return other ? Refusal{505, "only HTTP/1.1 and HTTP/1.0 are spoken here"} : bad("the protocol version is malformed");
+    return other ? Refusal{505, "only HTTP/1.1 and HTTP/1.0 are spoken here"}
+                 : bad("the protocol version is malformed");
   }
   head.method = method;
   head.target = origin_form(target);

@@ -27,7 +27,8 @@ void BufferPool::give(Storage storage, std::size_t size) {
 
 std::span<std::byte> InputBuffer::space(std::size_t capacity) {
   if (capacity_ < capacity) {
-    const std::size_t size = capacity <= BufferPool::kSmall ? BufferPool::kSmall : std::max(capacity, BufferPool::kLarge);
+    const std::size_t size =
+        capacity <= BufferPool::kSmall ? BufferPool::kSmall : std::max(capacity, BufferPool::kLarge);
     auto larger = pool_.take(size);
     const std::size_t unread_bytes = end_ - begin_;
     if (unread_bytes > 0) std::memcpy(larger.get(), storage_.get() + begin_, unread_bytes);

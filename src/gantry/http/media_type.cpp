@@ -34,10 +34,14 @@ class Scanner {
     rest_.remove_prefix(1);
     return true;
   }
-  std::string_view token() { return run([](char c) { return is_token_character(c); }); }
+  std::string_view token() {
+    return run([](char c) { return is_token_character(c); });
+  }
   /// An unquoted value as senders write it: `type=application/dicom` has a '/', boundaries have ':', '=', '?'.
   std::string_view bare_value() {
-    return run([](char c) { return is_token_character(c) || std::string_view("/:=?()@<>[]").find(c) != std::string_view::npos; });
+    return run([](char c) {
+      return is_token_character(c) || std::string_view("/:=?()@<>[]").find(c) != std::string_view::npos;
+    });
   }
   /// A quoted string (RFC 9110 §5.6.4), its escapes undone; nullopt when the closing quote is missing.
   std::optional<std::string> quoted() {
@@ -156,12 +160,14 @@ std::vector<MediaRange> parse_accept(std::string_view header) {
     if (!media) continue;
     MediaRange range{*std::move(media), 1000};
     auto& parameters = range.type.parameters;
-    const auto weight = std::find_if(parameters.begin(), parameters.end(), [](const auto& p) { return p.first == "q"; });
+    const auto weight =
+        std::find_if(parameters.begin(), parameters.end(), [](const auto& p) { return p.first == "q"; });
     if (weight != parameters.end()) {
       const auto quality = parse_quality(weight->second);
       if (!quality) continue;
       range.quality = *quality;
       parameters.erase(weight);
+      if (range.type.parameter("q")) continue;  // two weights say nothing
     }
     ranges.push_back(std::move(range));
   }

@@ -4,6 +4,8 @@
 #include <array>
 #include <cstdio>
 
+#include "gantry/base/json_text.hpp"
+
 namespace gantry::http {
 
 namespace {
@@ -13,46 +15,6 @@ char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c 
 bool same_name(std::string_view a, std::string_view b) noexcept {
   return a.size() == b.size() &&
          std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });
-}
-
-/// A JSON string with its quotes. Bytes that are no UTF-8 pass as they are only when they form valid sequences; others
-/// become '?', because a client's own malformed text must not make our answer malformed.
-std::string json_string(std::string_view text) {
-  std::string out = "\"";
-  for (std::size_t i = 0; i < text.size();) {
-    const auto c = static_cast<unsigned char>(text[i]);
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += static_cast<char>(c);
-      ++i;
-    } else if (c < 0x20) {
-      std::array<char, 8> escape{};
-      std::snprintf(escape.data(), escape.size(), "\\u%04x", c);
-      out += escape.data();
-      ++i;
-    } else if (c < 0x80) {
-      out += static_cast<char>(c);
-      ++i;
-    } else {
-      const std::size_t length = c >= 0xC2 && c < 0xE0 ? 2 : c >= 0xE0 && c < 0xF0 ? 3 : c >= 0xF0 && c < 0xF5 ? 4 : 0;
-      bool valid = length != 0 && i + length <= text.size();
-      for (std::size_t k = 1; valid && k < length; ++k) valid = (static_cast<unsigned char>(text[i + k]) & 0xC0) == 0x80;
-      if (valid && length >= 3) {  // overlong forms, surrogates, beyond U+10FFFF
-        const auto second = static_cast<unsigned char>(text[i + 1]);
-        valid = !((c == 0xE0 && second < 0xA0) || (c == 0xED && second >= 0xA0) || (c == 0xF0 && second < 0x90) ||
-                  (c == 0xF4 && second >= 0x90));
-      }
-      if (valid) {
-        out.append(text.substr(i, length));
-        i += length;
-      } else {
-        out += '?';
-        ++i;
-      }
-    }
-  }
-  out += '"';
-  return out;
 }
 
 int status_of(ErrorKind kind) noexcept {
@@ -160,23 +122,6 @@ std::optional<std::string> Headers::joined(std::string_view name) const {
   return all;
 }
 
-Task<Result<std::string>> read_all(BodyReader& body, std::size_t limit) {
-  const auto too_large = [limit] {
-    return Error::too_large("the body is larger than the " + std::to_string(limit) + " bytes that this resource takes");
-  };
-  const auto declared = body.declared_length();
-  if (declared && *declared > limit) co_return too_large();
-  std::string all;
-  for (;;) {
-    auto piece = co_await body.next();
-    if (!piece) co_return std::move(piece).error();
-    if (piece->empty()) break;
-    if (piece->size() > limit - all.size()) co_return too_large();
-    all.append(reinterpret_cast<const char*>(piece->data()), piece->size());
-  }
-  co_return std::move(all);
-}
-
 const std::string& Request::parameter(std::string_view name) const {
   static const std::string kNone;
   for (const auto& [parameter_name, value] : parameters) {
@@ -226,8 +171,8 @@ Response problem(const Error& error) {
   const int status = status_of(error.kind());
   // What went wrong inside is for the operator; the client learns the request id, under which the log has the rest.
   const bool secret = error.kind() == ErrorKind::kInternal;
-  Response response = problem(status, secret ? "something went wrong inside; the log has it under this request's id"
-                                             : error.detail());
+  Response response =
+      problem(status, secret ? "something went wrong inside; the log has it under this request's id" : error.detail());
   response.log_detail = std::string(to_string(error.kind())) + ": " + error.detail();
   if (status == 503) response.headers.add("Retry-After", "2");
   return response;

@@ -34,13 +34,14 @@ struct MultipartParser::State {
   std::string delimiter;
   MultipartLimits limits;
   Where where = Where::kPreamble;
-  std::string_view input;     ///< fed and not yet read
+  std::string_view input;      ///< fed and not yet read
   std::string carry = "\r\n";  ///< begin of a possible delimiter; not empty only in kPreamble and kData
-  bool carry_is_virtual = true;  ///< the CRLF in `carry` was never sent as data: it ended the headers, or stood before the body
-  bool in_part = false;       ///< a part was begun, and its end not told yet
+  bool carry_is_virtual =
+      true;              ///< the CRLF in `carry` was never sent as data: it ended the headers, or stood before the body
+  bool in_part = false;  ///< a part was begun, and its end not told yet
   std::size_t parts = 0;
-  std::string after;          ///< what followed a delimiter, or the header block so far
-  std::string waited;         ///< data that had to be copied; what `data` may point to
+  std::string after;   ///< what followed a delimiter, or the header block so far
+  std::string waited;  ///< data that had to be copied; what `data` may point to
   std::string_view data;
   Headers headers;
   std::optional<Error> failure;
@@ -53,8 +54,8 @@ struct MultipartParser::State {
   [[nodiscard]] std::size_t tail_that_may_begin_a_delimiter(std::string_view text) const;
 };
 
-/// The length of the longest end of `text` that is a (proper) begin of the delimiter. As a delimiter holds one CR, at its
-/// begin, only the last CR can start one.
+/// The length of the longest end of `text` that is a (proper) begin of the delimiter. As a delimiter holds one CR, at
+/// its begin, only the last CR can start one.
 std::size_t MultipartParser::State::tail_that_may_begin_a_delimiter(std::string_view text) const {
   const auto from = text.size() < delimiter.size() ? 0 : text.size() - delimiter.size() + 1;
   const auto last = text.substr(from).rfind('\r');
@@ -131,7 +132,8 @@ Result<bool> MultipartParser::State::read_after_delimiter() {
         after = "\r";
         continue;
       } else {
-        return Error::invalid("behind a multipart delimiter stands something else than a line's end (lines end with CRLF)");
+        return Error::invalid(
+            "behind a multipart delimiter stands something else than a line's end (lines end with CRLF)");
       }
     } else if (c == '-' || c == '\r') {
       after.assign(1, c);
@@ -169,7 +171,8 @@ Result<bool> MultipartParser::State::read_headers() {
     after.push_back(c);
     input.remove_prefix(1);
     if (after.size() > limits.part_header_bytes) {
-      return Error::too_large("the headers of a part are larger than " + std::to_string(limits.part_header_bytes) + " bytes");
+      return Error::too_large("the headers of a part are larger than " + std::to_string(limits.part_header_bytes) +
+                              " bytes");
     }
     if (after == "\r\n" || after.ends_with("\r\n\r\n")) {
       GANTRY_TRY(parse_headers());
@@ -268,7 +271,8 @@ MultipartParser::~MultipartParser() = default;
 Result<MultipartParser> MultipartParser::create(std::string_view boundary, MultipartLimits limits) {
   if (boundary.empty()) return Error::invalid("the Content-Type has no boundary parameter");
   if (boundary.size() > limits.boundary_bytes) {
-    return Error::invalid("the boundary is longer than " + std::to_string(limits.boundary_bytes) + " characters (RFC 2046 §5.1.1)");
+    return Error::invalid("the boundary is longer than " + std::to_string(limits.boundary_bytes) +
+                          " characters (RFC 2046 §5.1.1)");
   }
   if (!is_boundary(boundary)) return Error::invalid("the boundary holds characters that RFC 2046 §5.1.1 forbids");
   MultipartParser parser;
@@ -291,7 +295,8 @@ Result<MultipartParser::Event> MultipartParser::next() {
 Result<void> MultipartParser::finish() const {
   if (state_->failure) return *state_->failure;
   if (state_->where == State::Where::kDone) return {};
-  if (state_->parts == 0 && !state_->in_part) return Error::invalid("the body holds no part: the first delimiter was not found");
+  if (state_->parts == 0 && !state_->in_part)
+    return Error::invalid("the body holds no part: the first delimiter was not found");
   return Error::invalid("the body ends before its closing delimiter");
 }
 

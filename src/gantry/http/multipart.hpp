@@ -19,8 +19,8 @@ struct MultipartLimits {
 };
 
 /// Streaming multipart reader (RFC 2046 §5.1.1) in bounded memory: feed bytes as they arrive; events come back one at a
-/// time. Takes a missing first CRLF, leading CRLFs, preamble, epilogue, and a last delimiter without CRLF (OHIF); what it
-/// refuses, and why, is in docs/decisions/0004-multipart-syntax.md.
+/// time. Takes a missing first CRLF, leading CRLFs, preamble, epilogue, and a last delimiter without CRLF (OHIF); what
+/// it refuses, and why, is in docs/decisions/0004-multipart-syntax.md.
 class MultipartParser {
  public:
   enum class Event {
@@ -28,7 +28,7 @@ class MultipartParser {
     kPartBegin,  ///< headers() of the new part are there
     kPartData,   ///< data() is a piece of the part, valid until the next call
     kPartEnd,
-    kEnd,        ///< the closing delimiter was seen; whatever follows is ignored
+    kEnd,  ///< the closing delimiter was seen; whatever follows is ignored
   };
 
   /// kInvalid when the boundary is empty, too long, or has characters that RFC 2046 forbids.

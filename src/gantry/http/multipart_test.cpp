@@ -22,7 +22,8 @@ struct Outcome {
 };
 
 /// Feeds `body` in pieces of `step` bytes (or random ones when 0), in memory of exactly that size.
-Outcome read(const std::string& body, std::size_t step, std::string_view boundary = "B", MultipartLimits limits = {}, unsigned seed = 1) {
+Outcome read(const std::string& body, std::size_t step, std::string_view boundary = "B", MultipartLimits limits = {},
+             unsigned seed = 1) {
   Outcome outcome;
   auto parser = MultipartParser::create(boundary, limits);
   if (!parser) return {{}, false, parser.error().detail(), parser.error().kind()};
@@ -58,8 +59,10 @@ Outcome read(const std::string& body, std::size_t step, std::string_view boundar
     }
   };
   while (at < body.size() && !outcome.ended) {
-    const auto length = std::min(body.size() - at, step != 0 ? step : std::uniform_int_distribution<std::size_t>(1, 40)(random));
-    const std::vector<char> piece(body.begin() + static_cast<std::ptrdiff_t>(at), body.begin() + static_cast<std::ptrdiff_t>(at + length));
+    const auto length =
+        std::min(body.size() - at, step != 0 ? step : std::uniform_int_distribution<std::size_t>(1, 40)(random));
+    const std::vector<char> piece(body.begin() + static_cast<std::ptrdiff_t>(at),
+                                  body.begin() + static_cast<std::ptrdiff_t>(at + length));
     parser->feed(std::as_bytes(std::span(piece)));
     if (!drain()) return outcome;
     at += length;
@@ -84,7 +87,8 @@ Outcome read_all_ways(const std::string& body, std::string_view boundary = "B", 
 }
 
 TEST(Multipart, GivesPartsByteForByte) {
-  const auto outcome = read_all_ways("--B\r\nContent-Type: a/b\r\n\r\none\r\n--B\r\nX: y\r\nContent-Type:c/d \r\n\r\n\r\ntwo\r\n\r\n--B--\r\n");
+  const auto outcome = read_all_ways(
+      "--B\r\nContent-Type: a/b\r\n\r\none\r\n--B\r\nX: y\r\nContent-Type:c/d \r\n\r\n\r\ntwo\r\n\r\n--B--\r\n");
   EXPECT_TRUE(outcome.ended);
   EXPECT_EQ(outcome.error, "");
   EXPECT_EQ(outcome.parts, (std::vector<Part>{{"a/b", "one"}, {"c/d", "\r\ntwo\r\n"}}));
@@ -94,8 +98,11 @@ TEST(Multipart, TakesWhatSendersReallyWrite) {
   const std::vector<Part> one{{"a/b", "one"}};
   EXPECT_EQ(read_all_ways("\r\n--B\r\nContent-Type: a/b\r\n\r\none\r\n--B--").parts, one);  // OHIF
   EXPECT_EQ(read_all_ways("\r\n\r\n--B\r\nContent-Type: a/b\r\n\r\none\r\n--B--").parts, one);
-  EXPECT_EQ(read_all_ways("preamble\r\nmore\r\n--B \t \r\nContent-Type: a/b\r\n\r\none\r\n--B--\r\nepilogue\r\n--B\r\n").parts, one);
-  EXPECT_EQ(read_all_ways("--B\r\nContent-Type: a/\r\n\tb\r\n\r\none\r\n--B--").parts, (std::vector<Part>{{"a/ b", "one"}}));
+  EXPECT_EQ(read_all_ways("preamble\r\nmore\r\n--B \t \r\nContent-Type: a/b\r\n\r\none\r\n--B--\r\nepilogue\r\n--B\r\n")
+                .parts,
+            one);
+  EXPECT_EQ(read_all_ways("--B\r\nContent-Type: a/\r\n\tb\r\n\r\none\r\n--B--").parts,
+            (std::vector<Part>{{"a/ b", "one"}}));
   EXPECT_EQ(read_all_ways("--B\r\n\r\none\r\n--B--").parts, (std::vector<Part>{{"", "one"}}));
 }
 
@@ -117,14 +124,18 @@ TEST(Multipart, WhatOnlyLooksLikeADelimiterIsData) {
 TEST(Multipart, RandomPartsComeBackUnderRandomCuts) {
   for (unsigned seed = 1; seed <= 300; ++seed) {
     std::mt19937 random(seed);
-    const std::string boundary = seed % 3 == 0 ? "B" : seed % 3 == 1 ? "--B--" : "a-long boundary:=?" + std::to_string(seed);
+    const std::string boundary = seed % 3 == 0   ? "B"
+                                 : seed % 3 == 1 ? "--B--"
+                                                 : "a-long boundary:=?" + std::to_string(seed);
     std::vector<Part> parts(std::uniform_int_distribution<std::size_t>(1, 6)(random));
     std::string body;
     for (auto& part : parts) {
       const auto length = std::uniform_int_distribution<int>(0, 200)(random);
       for (int i = 0; i < length; ++i) part.data += std::string_view("\r\n-B.")[random() % 5];
       // A sender must not use a boundary that stands in its data.
-      for (auto at = part.data.find("\r\n--" + boundary); at != std::string::npos; at = part.data.find("\r\n--" + boundary)) part.data[at] = 'x';
+      for (auto at = part.data.find("\r\n--" + boundary); at != std::string::npos;
+           at = part.data.find("\r\n--" + boundary))
+        part.data[at] = 'x';
       if (part.data.starts_with("--" + boundary)) part.data[0] = 'x';
       part.type = "a/" + std::to_string(length);
       body += "\r\n--" + boundary + "\r\nContent-Type: " + part.type + "\r\n\r\n" + part.data;
@@ -139,8 +150,10 @@ TEST(Multipart, RandomPartsComeBackUnderRandomCuts) {
 }
 
 TEST(Multipart, RefusesABodyWithoutPartsOrWithoutEnd) {
-  for (const char* body : {"no delimiter at all", "\r\n", "--C\r\n\r\nx\r\n--C--"}) EXPECT_NE(read_all_ways(body).error, "") << body;
-  for (const char* body : {"--B", "--B\r\n", "--B\r\nA: b", "--B\r\nA: b\r\n\r\n", "--B\r\nA: b\r\n\r\ndata", "--B\r\nA: b\r\n\r\ndata\r\n--B", "--B\r\nA: b\r\n\r\ndata\r\n--B-"}) {
+  for (const char* body : {"no delimiter at all", "\r\n", "--C\r\n\r\nx\r\n--C--"})
+    EXPECT_NE(read_all_ways(body).error, "") << body;
+  for (const char* body : {"--B", "--B\r\n", "--B\r\nA: b", "--B\r\nA: b\r\n\r\n", "--B\r\nA: b\r\n\r\ndata",
+                           "--B\r\nA: b\r\n\r\ndata\r\n--B", "--B\r\nA: b\r\n\r\ndata\r\n--B-"}) {
     const auto outcome = read_all_ways(body);
     EXPECT_FALSE(outcome.ended) << body;
     EXPECT_EQ(outcome.kind, ErrorKind::kInvalid) << body;
@@ -187,12 +200,14 @@ TEST(Multipart, EveryTruncationOfABodyIsNoticed) {
 TEST(Multipart, HoldsItsLimits) {
   const std::string long_header = "--B\r\nA: " + std::string(9000, 'a') + "\r\n\r\nx\r\n--B--";
   EXPECT_EQ(read_all_ways(long_header).kind, ErrorKind::kTooLarge);
-  EXPECT_EQ(read_all_ways("--B\r\n\r\n1\r\n--B\r\n\r\n2\r\n--B\r\n\r\n3\r\n--B--", "B", {.parts = 2}).kind, ErrorKind::kTooLarge);
+  EXPECT_EQ(read_all_ways("--B\r\n\r\n1\r\n--B\r\n\r\n2\r\n--B\r\n\r\n3\r\n--B--", "B", {.parts = 2}).kind,
+            ErrorKind::kTooLarge);
   EXPECT_TRUE(read_all_ways("--B\r\n\r\n1\r\n--B\r\n\r\n2\r\n--B--", "B", {.parts = 2}).ended);
 }
 
 TEST(Multipart, RefusesABoundaryThatIsNone) {
-  for (const std::string& boundary : {std::string(), std::string(71, 'b'), std::string("b "), std::string("a\"b"), std::string("a\r\nb")}) {
+  for (const std::string& boundary :
+       {std::string(), std::string(71, 'b'), std::string("b "), std::string("a\"b"), std::string("a\r\nb")}) {
     EXPECT_FALSE(MultipartParser::create(boundary, {})) << boundary;
   }
   EXPECT_TRUE(MultipartParser::create(std::string(70, 'b'), {}));

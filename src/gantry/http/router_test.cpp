@@ -51,7 +51,8 @@ TEST(Router, TellsWrongMethodsFromNothing) {
   const Router router = make_router();
   EXPECT_THAT(router.match(Method::kPut, "/studies/1").allowed,
               ElementsAre(Method::kGet, Method::kHead, Method::kDelete));
-  for (const char* path : {"/nothing", "/studies/1/series", "/studies//series/2", "//", "", "studies", "/studies/1/x/2"}) {
+  for (const char* path :
+       {"/nothing", "/studies/1/series", "/studies//series/2", "//", "", "studies", "/studies/1/x/2"}) {
     const auto match = router.match(Method::kGet, path);
     EXPECT_EQ(match.route, nullptr) << path;
     EXPECT_THAT(match.allowed, IsEmpty()) << path;

@@ -27,9 +27,9 @@ class Sender {
 
   enum class Outcome {
     kComplete,
-    kGone,         ///< the client went away, read too slowly, or the deadline passed
-    kBroken,       ///< a source failed after bytes were sent: the connection must be reset
-    kNotBegun,     ///< a source failed and nothing was sent: another answer may go out instead
+    kGone,      ///< the client went away, read too slowly, or the deadline passed
+    kBroken,    ///< a source failed after bytes were sent: the connection must be reset
+    kNotBegun,  ///< a source failed and nothing was sent: another answer may go out instead
   };
   /// Goes on after `first` up to the end.
   Task<Outcome> run(Step first, std::chrono::milliseconds write_stall, Deadline deadline);
@@ -55,18 +55,18 @@ class Sender {
   WorkerPool& disk_;
   const Answer& answer_;
   std::vector<SendPiece> pieces_;
-  std::size_t at_ = 0;                      ///< the piece in work
-  std::vector<std::string_view> pending_;   ///< memory to send before anything else
+  std::size_t at_ = 0;                     ///< the piece in work
+  std::vector<std::string_view> pending_;  ///< memory to send before anything else
   std::size_t pending_at_ = 0;
   std::array<std::array<char, 24>, 4> chunk_sizes_{};
   std::size_t chunk_sizes_used_ = 0;
   std::shared_ptr<Feed> feed_;
   std::vector<std::shared_ptr<Feed>> held_;  ///< ended feeds whose bytes are pending
-  bool fed_ = false;                        ///< feed_ holds bytes, or its end, that gather() has not taken
+  bool fed_ = false;                         ///< feed_ holds bytes, or its end, that gather() has not taken
   Next next_ = Next::kNothing;
   bool head_taken_ = false, terminated_ = false, started_ = false, in_file_ = false;
-  std::uint64_t warm_until_ = 0;            ///< offset in the current file up to which pages are cached
-  std::size_t turn_bytes_ = 0;              ///< sent since others had their turn
+  std::uint64_t warm_until_ = 0;  ///< offset in the current file up to which pages are cached
+  std::size_t turn_bytes_ = 0;    ///< sent since others had their turn
   std::string failure_;
 };
 

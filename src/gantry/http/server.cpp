@@ -122,7 +122,8 @@ Result<UniqueFd> listen_on_unix(const std::string& path) {
 }
 
 std::uint16_t port_of(const Address& address) {
-  if (address.storage.ss_family == AF_INET) return ntohs(reinterpret_cast<const sockaddr_in&>(address.storage).sin_port);
+  if (address.storage.ss_family == AF_INET)
+    return ntohs(reinterpret_cast<const sockaddr_in&>(address.storage).sin_port);
   return ntohs(reinterpret_cast<const sockaddr_in6&>(address.storage).sin6_port);
 }
 

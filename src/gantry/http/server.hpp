@@ -15,16 +15,16 @@ namespace gantry::http {
 
 /// Limits of DESIGN §13; the defaults are its. Times are in milliseconds, so that tests can be quick.
 struct ServerLimits {
-  std::size_t connections = 10'000;              ///< per node; at 90 % the one longest without a complete request is closed
-  std::size_t connections_per_address = 256;     ///< not for loopback and trusted proxies
+  std::size_t connections = 10'000;  ///< per node; at 90 % the one longest without a complete request is closed
+  std::size_t connections_per_address = 256;  ///< not for loopback and trusted proxies
   std::size_t header_bytes = 32 * 1024;
   std::size_t header_count = 100;
-  std::size_t line_bytes = 8 * 1024;             ///< request line, and each header line but Authorization's (a token has 16 kB)
+  std::size_t line_bytes = 8 * 1024;  ///< request line, and each header line but Authorization's (a token has 16 kB)
   std::size_t url_bytes = 8 * 1024;
   std::chrono::milliseconds header_deadline{std::chrono::seconds(10)};
   std::chrono::milliseconds idle_keep_alive{std::chrono::seconds(60)};
   std::chrono::milliseconds write_stall{std::chrono::seconds(30)};
-  std::uint64_t body_rate_bytes_per_s = 1024;    ///< measured over `body_rate_window`
+  std::uint64_t body_rate_bytes_per_s = 1024;  ///< measured over `body_rate_window`
   std::chrono::milliseconds body_rate_window{std::chrono::seconds(10)};
   std::uint64_t body_bytes = 16ULL << 30;
   std::chrono::milliseconds request_life{std::chrono::seconds(6 * 3600)};

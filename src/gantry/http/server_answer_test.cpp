@@ -90,7 +90,9 @@ TEST(Answer, WhoseSourceFailsLaterIsCutOff) {
        get_route("/fails-unknown", [](Request&) { return plan_response({produced(2'000'000, {}, 1'000'000)}); }),
        get_route("/short", [](Request&) { return plan_response({produced(1'000'000, 2'000'000)}); }),
        get_route("/long", [](Request&) { return plan_response({produced(2'000'000, 1'000'000)}); }),
-       get_route("/truncated", [&](Request&) { return plan_response({FileRange{file, 0, 4'000'000}}); })});
+       get_route("/truncated", [&](Request&) {
+         return plan_response({FileRange{file, 0, 4'000'000}});
+       })});
   for (const char* path : {"/fails", "/fails-unknown", "/short", "/long", "/truncated"}) {
     Client client = test.connect();
     const Reply reply = client.get(path);
@@ -114,7 +116,10 @@ TEST(Answer, WhoseSourceFailsAtOnceIsAnError) {
 }
 
 TEST(Answer, ToHeadHasTheHeadersOfGetAndNoBody) {
-  TestServer test({get_route("/all", [](Request&) { return plan_response({Bytes("abc"), produced(5, 5)}); }),
+  TestServer test({get_route("/all",
+                             [](Request&) {
+                               return plan_response({Bytes("abc"), produced(5, 5)});
+                             }),
                    get_route("/chunked", [](Request&) { return plan_response({produced(5, {})}); }), hello_route()});
   Client client = test.connect();
   client.send("HEAD /all HTTP/1.1\r\nHost: t\r\n\r\n");
@@ -152,8 +157,8 @@ TEST(Ranges, ArePartsOfTheSameBytes) {
   const std::string text = pattern(300'000);
   const auto file = std::make_shared<PatternFile>(200'000, true);
   TestServer test({get_route("/all", [&](Request&) {
-    return plan_response({Bytes(text.substr(0, 1000)), FileRange{file, 1000, 99'000}, produced(50'000, 50'000),
-                          Bytes("end")});
+    return plan_response(
+        {Bytes(text.substr(0, 1000)), FileRange{file, 1000, 99'000}, produced(50'000, 50'000), Bytes("end")});
   })});
   const std::string all = text.substr(0, 100'000) + text.substr(0, 50'000) + "end";
   Client client = test.connect();
@@ -208,7 +213,10 @@ TEST(Compression, IsUsedWhereItPays) {
   TestServer test({get_route("/small", [&](Request&) { return compressible(json.substr(0, 1000)); }),
                    get_route("/medium", [&](Request&) { return compressible(json.substr(0, 60'000)); }),
                    get_route("/large", [&](Request&) { return compressible(json); }),
-                   get_route("/file", [&](Request&) { return compressible(FileRange{file, 0, 100'000}); }),
+                   get_route("/file",
+                             [&](Request&) {
+                               return compressible(FileRange{file, 0, 100'000});
+                             }),
                    get_route("/made", [&](Request&) { return compressible(produced(400'000, {})); }),
                    get_route("/plain", [&](Request&) { return plan_response({json}); })});
   Client client = test.connect();
@@ -227,8 +235,8 @@ TEST(Compression, IsUsedWhereItPays) {
   EXPECT_EQ(unzip(client.get("/made", accepts).body), pattern(400'000));
   EXPECT_EQ(client.get("/plain", accepts).body, json);
 
-  for (const char* refuses : {"", "Accept-Encoding: identity\r\n", "Accept-Encoding: gzip;q=0, br\r\n",
-                              "Accept-Encoding: *;q=0\r\n"}) {
+  for (const char* refuses :
+       {"", "Accept-Encoding: identity\r\n", "Accept-Encoding: gzip;q=0, br\r\n", "Accept-Encoding: *;q=0\r\n"}) {
     const Reply reply = client.get("/medium", refuses);
     EXPECT_EQ(reply.body, json.substr(0, 60'000)) << refuses;
     EXPECT_EQ(reply.header("ETag"), "\"v1\"");
@@ -256,7 +264,8 @@ TEST(Cors, AnswersPreflightsBeforeAnyoneIsAskedWhoTheyAre) {
   EXPECT_EQ(reply.status, 204);
   EXPECT_EQ(reply.header("Access-Control-Allow-Origin"), "*");
   EXPECT_THAT(reply.header("Access-Control-Allow-Methods"), HasSubstr("DELETE"));
-  for (const char* name : {"Authorization", "Accept", "Content-Type", "Range", "If-None-Match", "If-Range", "x-tenant"}) {
+  for (const char* name :
+       {"Authorization", "Accept", "Content-Type", "Range", "If-None-Match", "If-Range", "x-tenant"}) {
     EXPECT_THAT(reply.header("Access-Control-Allow-Headers"), HasSubstr(name));
   }
   const Reply denied = client.get("/hello");
@@ -298,9 +307,8 @@ TEST(Answer, NamesWhatAResourceTakes) {
 }
 
 TEST(Answer, CarriesTheRequestsId) {
-  TestServer test({hello_route(), get_route("/id", [](Request& r) {
-                     return respond(200, "text/plain", r.context.request_id);
-                   })});
+  TestServer test(
+      {hello_route(), get_route("/id", [](Request& r) { return respond(200, "text/plain", r.context.request_id); })});
   Client client = test.connect();
   EXPECT_EQ(client.get("/id", "X-Request-Id: my-id_1.2\r\n").header("X-Request-Id"), "my-id_1.2");
   const Reply made = client.get("/id");
@@ -365,9 +373,8 @@ TEST(Requests, AreLoggedOnceWithWhatBecameOfThem) {
   ServerSettings settings = quiet_settings();
   settings.io_threads = 1;
   {
-    TestServer test({echo_route("/echo"), get_route("/short", [](Request&) {
-                       return plan_response({produced(1'000'000, 2'000'000)});
-                     })},
+    TestServer test({echo_route("/echo"),
+                     get_route("/short", [](Request&) { return plan_response({produced(1'000'000, 2'000'000)}); })},
                     settings, hooks);
     Client client = test.connect();
     const std::string request = "POST /echo?PatientID=1 HTTP/1.1\r\nHost: t\r\nContent-Length: 3\r\n\r\nabc";
@@ -398,9 +405,7 @@ TEST(Requests, AreLoggedOnceWithWhatBecameOfThem) {
 }
 
 TEST(Answer, OfAGigabyteTakesNoMemory) {
-  TestServer test({get_route("/made", [](Request&) {
-    return plan_response({produced(1ULL << 30, 1ULL << 30)});
-  })});
+  TestServer test({get_route("/made", [](Request&) { return plan_response({produced(1ULL << 30, 1ULL << 30)}); })});
   Client client = test.connect();
   client.send("GET /made HTTP/1.1\r\nHost: t\r\n\r\n");
   std::uint64_t read = 0;

@@ -122,7 +122,8 @@ TEST(RequestBody, LargerThanItsReaderWantsIsRefusedByTheReader) {
   Client sized = test.connect();
   EXPECT_EQ(sized.ask(post("Content-Length: 11\r\n", "/small") + "01234567890").status, 413);
   Client chunked = test.connect();
-  EXPECT_EQ(chunked.ask(post("Transfer-Encoding: chunked\r\n", "/small") + "b\r\n01234567890\r\n0\r\n\r\n").status, 413);
+  EXPECT_EQ(chunked.ask(post("Transfer-Encoding: chunked\r\n", "/small") + "b\r\n01234567890\r\n0\r\n\r\n").status,
+            413);
   EXPECT_EQ(chunked.ask(post("Content-Length: 10\r\n", "/small") + "0123456789").body, "0123456789");
 }
 

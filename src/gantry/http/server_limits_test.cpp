@@ -63,11 +63,13 @@ TEST(Limits, OnReadersThatStallEndTheAnswer) {
     if (records.fetch_add(1) == 0) logged.set(record);
   };
   const auto body = std::make_shared<const std::string>(pattern(64 << 20));
-  TestServer test({get_route("/big", [&](Request&) {
-                     Response response;
-                     response.body.add(body);
-                     return response;
-                   }), hello_route()},
+  TestServer test({get_route("/big",
+                             [&](Request&) {
+                               Response response;
+                               response.body.add(body);
+                               return response;
+                             }),
+                   hello_route()},
                   settings, hooks);
   Client stalled(test.server.port(), 4096);
   stalled.send("GET /big HTTP/1.1\r\nHost: t\r\n\r\n");
@@ -81,10 +83,13 @@ TEST(Limits, OnReadersThatStallEndTheAnswer) {
 TEST(Limits, OnARequestsLifeReachTheHandler) {
   ServerSettings settings = quiet_settings();
   settings.limits.request_life = milliseconds(300);
-  TestServer test({echo_route("/echo"), get_route("/left", [](Request& r) {
-                     const auto left = r.context.deadline - Clock::now();
-                     return respond(200, "text/plain", left > milliseconds(0) && left <= milliseconds(300) ? "yes" : "no");
-                   })},
+  TestServer test({echo_route("/echo"),
+                   get_route("/left",
+                             [](Request& r) {
+                               const auto left = r.context.deadline - Clock::now();
+                               return respond(200, "text/plain",
+                                              left > milliseconds(0) && left <= milliseconds(300) ? "yes" : "no");
+                             })},
                   settings);
   Client client = test.connect();
   EXPECT_EQ(client.get("/left").body, "yes");
@@ -157,11 +162,13 @@ TEST(Limits, OnTurnsLetOthersThroughWhileOneDownloads) {
   ServerSettings settings = quiet_settings();
   settings.io_threads = 1;
   const auto file = std::make_shared<PatternFile>(64 << 20, true);
-  TestServer test({hello_route(), get_route("/big", [&](Request&) {
-                     Response response;
-                     for (int i = 0; i < 64; ++i) response.body.add(FileRange{file, 0, file->size()});
-                     return response;
-                   })},
+  TestServer test({hello_route(), get_route("/big",
+                                            [&](Request&) {
+                                              Response response;
+                                              for (int i = 0; i < 64; ++i)
+                                                response.body.add(FileRange{file, 0, file->size()});
+                                              return response;
+                                            })},
                   settings);
   Client greedy = test.connect();
   greedy.send("GET /big HTTP/1.1\r\nHost: t\r\n\r\n");
@@ -178,11 +185,14 @@ TEST(Limits, OnTurnsLetOthersThroughWhileOneDownloads) {
 
 TEST(Server, SurvivesClientsThatGoAwayWhileItSends) {
   const auto file = std::make_shared<PatternFile>(8 << 20, true);
-  TestServer test({hello_route(), get_route("/big", [&](Request&) {
-                     Response response;
-                     response.body.add(FileRange{file, 0, file->size()});
-                     return response;
-                   }), get_route("/made", [&](Request&) {
+  TestServer test({hello_route(),
+                   get_route("/big",
+                             [&](Request&) {
+                               Response response;
+                               response.body.add(FileRange{file, 0, file->size()});
+                               return response;
+                             }),
+                   get_route("/made", [&](Request&) {
                      Response response;
                      response.body.add(Produced{std::make_shared<PatternStream>(8 << 20), std::nullopt});
                      return response;
@@ -242,7 +252,8 @@ TEST(Server, ServesAUnixSocketForItsOwnerAlone) {
     ASSERT_EQ(::bind(left.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
   }
   {
-    TestServer test({get_route("/who", [](Request& r) { return respond(200, "text/plain", r.remote_address); })}, settings);
+    TestServer test({get_route("/who", [](Request& r) { return respond(200, "text/plain", r.remote_address); })},
+                    settings);
     EXPECT_EQ(Client(path).get("/who").body, "unix");
     EXPECT_EQ(test.connect().get("/who").body, "127.0.0.1");
     struct stat status {};
@@ -285,11 +296,13 @@ TEST(Stopping, ClosesIdleConnectionsAndLetsRequestsFinish) {
 
 TEST(Stopping, CutsWhatTakesLongerThanTheGrace) {
   const auto body = std::make_shared<const std::string>(pattern(64 << 20));
-  TestServer test({get_route("/big", [&](Request&) {
-    Response response;
-    response.body.add(body);
-    return response;
-  }), echo_route("/echo")});
+  TestServer test({get_route("/big",
+                             [&](Request&) {
+                               Response response;
+                               response.body.add(body);
+                               return response;
+                             }),
+                   echo_route("/echo")});
   Client reader(test.server.port(), 4096);
   reader.send("GET /big HTTP/1.1\r\nHost: t\r\n\r\n");
   EXPECT_EQ(reader.read_some(8), "HTTP/1.1");

@@ -37,7 +37,8 @@ Client::Client(std::uint16_t port, int receive_buffer, const std::function<void(
   address.sin_family = AF_INET;
   address.sin_port = htons(port);
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  EXPECT_EQ(::connect(fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0) << std::strerror(errno);
+  EXPECT_EQ(::connect(fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0)
+      << std::strerror(errno);
   limit_reads(fd_.get());
 }
 
@@ -45,7 +46,8 @@ Client::Client(const std::string& unix_path) : fd_(::socket(AF_UNIX, SOCK_STREAM
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   std::strncpy(address.sun_path, unix_path.c_str(), sizeof address.sun_path - 1);
-  EXPECT_EQ(::connect(fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0) << std::strerror(errno);
+  EXPECT_EQ(::connect(fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0)
+      << std::strerror(errno);
   limit_reads(fd_.get());
 }
 
@@ -204,7 +206,9 @@ TestServer::TestServer(std::vector<Route> routes, ServerSettings settings, Serve
 }
 
 Route get_route(std::string pattern_text, std::function<Response(Request&)> function) {
-  Handler handler = [function = std::move(function)](Request& request) -> Task<Response> { co_return function(request); };
+  Handler handler = [function = std::move(function)](Request& request) -> Task<Response> {
+    co_return function(request);
+  };
   return {Method::kGet, std::move(pattern_text), Permission::kPublic, "", std::move(handler)};
 }
 

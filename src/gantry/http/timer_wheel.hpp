@@ -21,8 +21,7 @@ class TimerWheel {
  public:
   static constexpr std::chrono::milliseconds kTick{50};
 
-  class Entry : public boost::intrusive::list_base_hook<
-                    boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+  class Entry : public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
    protected:
     virtual ~Entry() = default;
 

@@ -8,8 +8,8 @@
 namespace gantry::http {
 namespace {
 
-using ::testing::ElementsAre;
 using std::chrono::milliseconds;
+using ::testing::ElementsAre;
 
 struct Entry final : TimerWheel::Entry {
   Entry(int id, std::vector<int>& into) : number(id), log(into) {}

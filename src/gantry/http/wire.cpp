@@ -5,6 +5,7 @@
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
+
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 

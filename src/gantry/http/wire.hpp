@@ -7,6 +7,7 @@
 #include <span>
 
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
+
 #include <sys/uio.h>
 
 #include "gantry/base/handle.hpp"

@@ -50,6 +50,11 @@ struct Committed {
   Outcome outcome = Outcome::kStored;
   std::uint64_t version = 0;  ///< the tenant's change number of this commit, when something changed
   std::string detail;
+  struct Place {
+    StudyUid study;
+    SeriesUid series;
+  };
+  std::optional<Place> moved_from;  ///< kReplaced: where the replaced instance was, when that was another place
 };
 
 struct StudyRow {

@@ -22,11 +22,12 @@ constexpr std::size_t kLineBytesMost = 16 * 1024;
 constexpr int kGiveUpMs = 2000;
 
 std::int64_t now_us() noexcept {
-  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
 }
 
-/// Cuts what is longer than a line may be, and leaves a mark. A value cut in the middle of a character is mended when it
-/// is escaped.
+/// Cuts what is longer than a line may be, and leaves a mark. A value cut in the middle of a character is mended when
+/// it is escaped.
 std::string_view cut(std::string_view text, std::size_t& room) noexcept {
   const auto taken = text.substr(0, room);
   room -= taken.size();

@@ -36,8 +36,8 @@ class Field {
   using Value = std::variant<std::string_view, std::int64_t, std::uint64_t, double, bool>;
 
   template <class T>
-    requires std::convertible_to<const T&, std::string_view>
-  Field(std::string_view name, const T& text) : name_(name), value_(std::string_view(text)) {}
+  requires std::convertible_to<const T&, std::string_view> Field(std::string_view name, const T& text)
+      : name_(name), value_(std::string_view(text)) {}
   Field(std::string_view name, bool value) : name_(name), value_(value) {}
   template <std::signed_integral T>
   Field(std::string_view name, T value) : name_(name), value_(static_cast<std::int64_t>(value)) {}
@@ -57,7 +57,7 @@ class Field {
 struct LogSettings {
   LogLevel level = LogLevel::kInfo;
   LogFormat format = LogFormat::kAuto;
-  int fd = 2;                               ///< where lines go; it stays the caller's
+  int fd = 2;                                   ///< where lines go; it stays the caller's
   std::size_t waiting_bytes = 4 * 1024 * 1024;  ///< lines that may wait for a slow reader; more are dropped and counted
 };
 

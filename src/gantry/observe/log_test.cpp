@@ -5,10 +5,9 @@
 #include <thread>
 #include <vector>
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
-#include <fcntl.h>
 #include <unistd.h>
 
 #include "gantry/base/handle.hpp"
@@ -35,7 +34,13 @@ std::string text(std::string_view message, std::initializer_list<Field> fields) 
 
 TEST(LogFormat, AJsonLineHasTimeLevelMessageAndFields) {
   const std::string owned = "clinic-a";
-  EXPECT_EQ(json("request", {{"tenant", owned}, {"status", 200}, {"bytes", 5'000'000'000ULL}, {"offset", -3}, {"ms", 1.5}, {"whole", true}, {"path", "/x"}}),
+  EXPECT_EQ(json("request", {{"tenant", owned},
+                             {"status", 200},
+                             {"bytes", 5'000'000'000ULL},
+                             {"offset", -3},
+                             {"ms", 1.5},
+                             {"whole", true},
+                             {"path", "/x"}}),
             R"({"time":"2026-01-31T12:00:00.123Z","level":"info","message":"request","tenant":"clinic-a","status":200,)"
             R"("bytes":5000000000,"offset":-3,"ms":1.5,"whole":true,"path":"/x"})");
 }
@@ -55,7 +60,8 @@ TEST(LogFormat, ControlCharactersAreEscapedSoThatOneCallIsOneLine) {
 
 TEST(LogFormat, InvalidUtf8BecomesTheReplacementCharacter) {
   constexpr const char* kBad = "\xEF\xBF\xBD";
-  for (const std::string bad : {"\xFF", "\xC0\xAF", "\xED\xA0\x80", "\xF5\x80\x80\x80", "\xE2\x82", "\xF0\x8F\xBF\xBF", "\x80"}) {
+  for (const std::string bad :
+       {"\xFF", "\xC0\xAF", "\xED\xA0\x80", "\xF5\x80\x80\x80", "\xE2\x82", "\xF0\x8F\xBF\xBF", "\x80"}) {
     const auto line = json("m", {{"x", bad}});
     EXPECT_THAT(line, HasSubstr(kBad));
     EXPECT_EQ(line.find(bad), std::string::npos);
@@ -148,7 +154,8 @@ TEST(Log, LinesOfManyThreadsStayWholeAndInTheirOrder) {
     Log log({.format = LogFormat::kText, .fd = pipe.to.get()});
     reader = std::thread([&] {
       std::array<char, 4096> piece{};
-      for (ssize_t count = 0; (count = ::read(pipe.from.get(), piece.data(), piece.size())) > 0;) all.append(piece.data(), static_cast<std::size_t>(count));
+      for (ssize_t count = 0; (count = ::read(pipe.from.get(), piece.data(), piece.size())) > 0;)
+        all.append(piece.data(), static_cast<std::size_t>(count));
     });
     std::vector<std::thread> threads;
     for (int t = 0; t < 4; ++t) {

@@ -38,8 +38,8 @@ bool is_name(std::string_view name, std::string_view also) {
 bool names_its_unit(Kind kind, std::string_view name) {
   if (kind == Kind::kCounter) return name.ends_with("_total");
   static constexpr std::array<std::string_view, 13> kUnits{
-      "_seconds", "_bytes",    "_ratio",        "_info",   "_connections", "_requests", "_instances",
-      "_series",  "_studies",  "_tasks",        "_files",  "_entries",     "_associations"};
+      "_seconds", "_bytes",   "_ratio", "_info",  "_connections", "_requests",    "_instances",
+      "_series",  "_studies", "_tasks", "_files", "_entries",     "_associations"};
   return std::any_of(kUnits.begin(), kUnits.end(), [&](std::string_view unit) { return name.ends_with(unit); });
 }
 
@@ -110,7 +110,8 @@ void append_histogram(std::string& out, std::string_view name, const Labels& lab
 }  // namespace
 
 Histogram::Histogram(std::span<const double> bounds)
-    : bounds_(bounds.begin(), bounds.end()), counts_(std::make_unique<std::atomic<std::uint64_t>[]>(bounds.size() + 1)) {
+    : bounds_(bounds.begin(), bounds.end()),
+      counts_(std::make_unique<std::atomic<std::uint64_t>[]>(bounds.size() + 1)) {
   assert(std::is_sorted(bounds_.begin(), bounds_.end()));
 }
 
@@ -127,12 +128,14 @@ std::vector<std::uint64_t> Histogram::counts() const {
 }
 
 std::span<const double> seconds_bounds() noexcept {
-  static constexpr std::array<double, 13> kBounds{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10};
+  static constexpr std::array<double, 13> kBounds{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
+                                                  0.25,  0.5,    1,     2.5,  5,     10};
   return kBounds;
 }
 
 std::span<const double> bytes_bounds() noexcept {
-  static constexpr std::array<double, 8> kBounds{1024, 16384, 131072, 1048576, 8388608, 67108864, 536870912, 4294967296};
+  static constexpr std::array<double, 8> kBounds{1024,    16384,    131072,    1048576,
+                                                 8388608, 67108864, 536870912, 4294967296};
   return kBounds;
 }
 

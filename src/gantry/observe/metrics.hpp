@@ -1,7 +1,7 @@
 #pragma once
 
-// Counters, gauges and histograms, and their text for Prometheus. Get a metric once, keep the reference: an increment is
-// then one atomic addition, without a lock.
+// Counters, gauges and histograms, and their text for Prometheus. Get a metric once, keep the reference: an increment
+// is then one atomic addition, without a lock.
 
 #include <atomic>
 #include <cstdint>
@@ -70,17 +70,20 @@ class Metrics {
   Metrics& operator=(const Metrics&) = delete;
 
   /// The metric of that name and those labels, made at the first call. A name has one kind, and ends in its unit
-  /// ("_seconds", "_bytes", …; counters in "_total"): anything else is a broken promise and asserts. Label values may come
-  /// from outside; a name takes kSeriesMost sets of them, and what comes later shares one whose values are all "other".
+  /// ("_seconds", "_bytes", …; counters in "_total"): anything else is a broken promise and asserts. Label values may
+  /// come from outside; a name takes kSeriesMost sets of them, and what comes later shares one whose values are all
+  /// "other".
   Counter& counter(std::string_view name, std::string_view help, const Labels& labels = {});
   Gauge& gauge(std::string_view name, std::string_view help, const Labels& labels = {});
   /// `bounds` count at the first call of a name.
   Histogram& histogram(std::string_view name, std::string_view help, std::span<const double> bounds,
                        const Labels& labels = {});
-  /// Values that something else counts: `read` is asked at each text(), from its thread, and must not throw. It lives as
-  /// long as the registry.
-  void read_counter(std::string_view name, std::string_view help, std::function<double()> read, const Labels& labels = {});
-  void read_gauge(std::string_view name, std::string_view help, std::function<double()> read, const Labels& labels = {});
+  /// Values that something else counts: `read` is asked at each text(), from its thread, and must not throw. It lives
+  /// as long as the registry.
+  void read_counter(std::string_view name, std::string_view help, std::function<double()> read,
+                    const Labels& labels = {});
+  void read_gauge(std::string_view name, std::string_view help, std::function<double()> read,
+                  const Labels& labels = {});
 
   static constexpr std::size_t kSeriesMost = 1000;
 

@@ -108,9 +108,11 @@ Result<void> check_exposure(const config::Settings& settings) {
 }
 
 void log_access(observe::Log& log, const http::AccessRecord& record) {
-  const auto level = record.status == 503   ? observe::LogLevel::kWarn
-                     : record.status >= 500 ? observe::LogLevel::kError
-                                            : observe::LogLevel::kInfo;
+  // 501 and 505 name what a client sent, not what went wrong here.
+  const bool ours = record.status >= 500 && record.status != 501 && record.status != 505;
+  const auto level = record.status == 503 ? observe::LogLevel::kWarn
+                     : ours               ? observe::LogLevel::kError
+                                          : observe::LogLevel::kInfo;
   if (!log.writes(level)) return;
   const double duration_ms = static_cast<double>(record.duration.count()) / 1000.0;
   const observe::Field fields[] = {
@@ -123,16 +125,25 @@ void log_access(observe::Log& log, const http::AccessRecord& record) {
   log.write(level, "request", record.error_detail.empty() ? all.first(all.size() - 1) : all);
 }
 
+/// One of a fixed set: a client may send any token as its method, and each label value lives as long as the process.
+const char* method_label(std::string_view method) {
+  for (const char* known : {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"}) {
+    if (method == known) return known;
+  }
+  return "other";
+}
+
 void count_requests(observe::Metrics& metrics, const http::AccessRecord& record) {
   const char* result = record.status >= 500   ? "5xx"
                        : record.status >= 400 ? "4xx"
                        : record.status >= 300 ? "3xx"
                                               : "2xx";
-  metrics.counter("gantry_http_requests_total", "Requests answered.", {{"method", record.method}, {"status", result}})
+  const char* method = method_label(record.method);
+  metrics.counter("gantry_http_requests_total", "Requests answered.", {{"method", method}, {"status", result}})
       .add();
   metrics
       .histogram("gantry_http_request_duration_seconds", "From the request's head to the answer's last byte.",
-                 observe::seconds_bounds(), {{"method", record.method}})
+                 observe::seconds_bounds(), {{"method", method}})
       .observe(static_cast<double>(record.duration.count()) / 1e6);
 }
 

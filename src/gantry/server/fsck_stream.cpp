@@ -4,7 +4,8 @@
 #include <atomic>
 #include <cstring>
 
-#include "gantry/server/json_text.hpp"
+#include "gantry/base/json_text.hpp"
+
 
 namespace gantry::server {
 

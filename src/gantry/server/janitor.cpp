@@ -69,6 +69,7 @@ void Janitor::unlink() {
   } else if (done->deleted > 0) {
     told_(false, "removed " + std::to_string(done->deleted) + " deleted objects");
   }
+  if (done) tell_put_off(*done);
 }
 
 void Janitor::sweep() {
@@ -78,6 +79,12 @@ void Janitor::sweep() {
   } else if (done->unheld > 0) {
     told_(false, "swept " + std::to_string(done->unheld) + " objects that no row holds");
   }
+  if (done) tell_put_off(*done);
+}
+
+void Janitor::tell_put_off(const archive::SweepReport& report) {
+  if (report.put_off == 0) return;
+  told_(true, std::to_string(report.put_off) + " objects could not be removed yet: " + report.why);
 }
 
 }  // namespace gantry::server

@@ -35,6 +35,7 @@ class Janitor {
   void run();
   void unlink();
   void sweep();
+  void tell_put_off(const archive::SweepReport& report);
 
   index::InstanceIndex& index_;
   storage::ObjectStore& objects_;

@@ -64,11 +64,11 @@ studies = client.search_for_studies(limit=10)</pre>
   sourceName: 'dicomweb',
   configuration: {
     friendlyName: 'Gantry',
-    qidoRoot: '{root}', wadoRoot: '{root}', wadoUriRoot: '{root}',
+    qidoRoot: '{root}', wadoRoot: '{root}', wadoUriRoot: '{root}/wado',
     imageRendering: 'wadors', thumbnailRendering: 'wadors',
     enableStudyLazyLoad: true, supportsFuzzyMatching: true, supportsWildcard: true,
     qidoSupportsIncludeField: true, omitQuotationForMultipartRequest: true,
-    bulkDataURI: { enabled: true }, dicomUploadEnabled: true,
+    singlepart: 'bulkdata,video', bulkDataURI: { enabled: true, relativeResolution: 'studies' }, dicomUploadEnabled: true,
   },
 }]</pre>
 </section>

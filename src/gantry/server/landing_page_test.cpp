@@ -23,7 +23,8 @@ TEST(LandingPage, ShowsWhatIsKeptAndHowToReachIt) {
   EXPECT_THAT(page, HasSubstr("<strong>1,234,567</strong>instances"));
   EXPECT_THAT(page, HasSubstr("<strong>5.3 GB</strong>kept"));
   EXPECT_THAT(page, HasSubstr("gantry store FOLDER --to http://127.0.0.1:8080/dicom-web"));
-  EXPECT_THAT(page, HasSubstr("bulkDataURI: { enabled: true }")) << "braces of examples stay";
+  EXPECT_THAT(page, HasSubstr("bulkDataURI: { enabled: true, relativeResolution: 'studies' }"))
+      << "braces of examples stay";
   for (const char* name : {"{root}", "{totals}", "{version}", "{index}"}) EXPECT_THAT(page, Not(HasSubstr(name)));
 }
 

@@ -4,9 +4,9 @@
 #include <charconv>
 #include <utility>
 
+#include "gantry/base/json_text.hpp"
 #include "gantry/dicomweb/stow/service_root.hpp"
 #include "gantry/http/query_string.hpp"
-#include "gantry/server/json_text.hpp"
 
 namespace gantry::server {
 namespace {

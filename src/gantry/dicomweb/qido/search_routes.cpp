@@ -1,6 +1,5 @@
 // QIDO-RS (PS3.18 §10.6): six resources over one service.
 
-#include <array>
 #include <string>
 #include <utility>
 
@@ -18,17 +17,6 @@ namespace {
 using http::Request;
 using http::Response;
 using index::Level;
-
-constexpr std::string_view kXml = "application/dicom+xml";
-
-const std::array<Offer, 3>& offers() {
-  static const std::array<Offer, 3> list = {
-      Offer{.multipart = false, .media_type = "application/dicom+json", .transfer_syntax = {}},
-      Offer{.multipart = false, .media_type = "application/json", .transfer_syntax = {}},
-      Offer{.multipart = true, .media_type = std::string(kXml), .transfer_syntax = {}, .any_form = true},
-  };
-  return list;
-}
 
 /// Everything a worker needs to answer; owns its data.
 struct SearchJob {
@@ -61,8 +49,9 @@ Result<Response> SearchJob::run() const {
   if (found.total) response.headers.set("X-Total-Count", std::to_string(*found.total));
   for (const auto& warning : found.warnings) add_warning(response, request.root, warning);
   if (found.remaining > 0) {
-    add_warning(response, request.root, std::string("There are ") + (found.total ? "" : "at least ") +
-                std::to_string(found.remaining) + " additional results that can be requested");
+    add_warning(response, request.root,
+                std::string("There are ") + (found.total ? "" : "at least ") + std::to_string(found.remaining) +
+                    " additional results that can be requested");
   }
   if (empty && (offer.multipart || settings.empty_search_is_204)) {
     response.status = 204;
@@ -82,7 +71,7 @@ Result<Response> SearchJob::run() const {
     return response;
   }
   MultipartPlan parts(etag, settings);
-  response.headers.set("Content-Type", multipart_content_type(kXml, parts.boundary()));
+  response.headers.set("Content-Type", multipart_content_type(kDicomXml, parts.boundary()));
   NextObject next_xml = [next]() -> Result<std::optional<std::string>> {
     GANTRY_LET(const auto object, next());
     if (!object) return std::optional<std::string>();
@@ -90,12 +79,20 @@ Result<Response> SearchJob::run() const {
     return std::optional(std::move(xml));
   };
   ObjectFraming framing;
-  framing.open = parts.part_head(kXml, {}, {});
-  framing.separator = parts.part_head(kXml, {}, {});
+  framing.open = parts.part_head(kDicomXml, {}, {});
+  framing.separator = parts.part_head(kDicomXml, {}, {});
   framing.close = parts.closing();
   GANTRY_LET(auto body, object_body(std::move(next_xml), std::move(framing)));
   response.body.add(std::move(body));
   response.compressible = true;
+  return response;
+}
+
+/// The answer names the value that was wrong; the log must not, for it may be a patient's name (DESIGN §9).
+Response search_problem(const Error& error) {
+  Response response = http::problem(error);
+  if (error.kind() == ErrorKind::kInvalid)
+    response.log_detail = "invalid: a search parameter, which only the answer names";
   return response;
 }
 
@@ -112,10 +109,10 @@ Task<Response> search(Services& services, Request& request, Level level) {
   if (!study.empty()) job.request.study = StudyUid(study);
   if (!series.empty()) job.request.series = SeriesUid(series);
   const auto read = qido::read_parameters(*query, job.request);
-  if (!read) co_return http::problem(read.error());
+  if (!read) co_return search_problem(read.error());
   const auto ranges = accepted_ranges(request.headers, *query);
-  const Offer* offer = choose(ranges, offers());
-  if (offer == nullptr) co_return not_acceptable(offers());
+  const Offer* offer = choose(ranges, data_set_offers());
+  if (offer == nullptr) co_return not_acceptable(data_set_offers());
 
   job.services = &services;
   job.context = request.context;
@@ -125,7 +122,7 @@ Task<Response> search(Services& services, Request& request, Level level) {
   if (const auto held = request.headers.joined("If-None-Match")) job.conditional.add("If-None-Match", *held);
   auto work = [job = std::move(job)] { return job.run(); };
   auto response = co_await run_on(services.index_pool, std::move(work));
-  if (!response) co_return http::problem(response.error());
+  if (!response) co_return search_problem(response.error());
   co_return *std::move(response);
 }
 
@@ -145,7 +142,8 @@ std::vector<http::Route> search_routes(Services& services) {
       route("/instances", "Searches for instances of all studies.", Level::kInstance),
       route("/studies/{study}/series", "Lists or searches the series of a study.", Level::kSeries),
       route("/studies/{study}/instances", "Lists or searches the instances of a study.", Level::kInstance),
-      route("/studies/{study}/series/{series}/instances", "Lists or searches the instances of a series.", Level::kInstance),
+      route("/studies/{study}/series/{series}/instances", "Lists or searches the instances of a series.",
+            Level::kInstance),
   };
 }
 

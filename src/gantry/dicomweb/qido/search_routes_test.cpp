@@ -34,14 +34,17 @@ class SearchRoutes : public ReadFixture {
 
 TEST_F(SearchRoutes, TheStudyListAsTheViewerAsksForIt) {
   store_studies(3);
-  const auto answer = get_as("/studies?limit=101&offset=0&fuzzymatching=true&includefield=00081030%2C00080060%2C00080090%2C00100030",
-                             "application/dicom+json");
+  const auto answer =
+      get_as("/studies?limit=101&offset=0&fuzzymatching=true&includefield=00081030%2C00080060%2C00080090%2C00100030",
+             "application/dicom+json");
   EXPECT_EQ(answer.status, 200) << answer.body;
   EXPECT_EQ(answer.header("Content-Type"), "application/dicom+json");
   EXPECT_EQ(count(answer), 3U);
   EXPECT_THAT(answer.body, HasSubstr("Kopf nativ"));
-  EXPECT_THAT(answer.header("Warning"),
-              HasSubstr("299 /dicom-web: The fuzzymatching parameter is not supported. Only literal matching has been performed."));
+  EXPECT_THAT(
+      answer.header("Warning"),
+      HasSubstr(
+          "299 /dicom-web: The fuzzymatching parameter is not supported. Only literal matching has been performed."));
   EXPECT_EQ(answer.header("X-Total-Count"), "3");
   EXPECT_TRUE(answer.compressible);
 }
@@ -92,16 +95,25 @@ TEST_F(SearchRoutes, MoreResultsAreAnnounced) {
 }
 
 TEST_F(SearchRoutes, MalformedParametersAreRefusedWithAReason) {
-  for (const char* query : {"limit=-1", "limit=x", "limit=", "limit=1e3", "offset=1.5", "offset=1000001", "fuzzymatching=maybe",
-                            "StudyDate=yesterday", "StudyDate=20240230", "StudyTime=99", "StudyInstanceUID=abc", "PatientNam=x",
-                            "includefield=Nonsense", "orderby=Nonsense", "SeriesNumber=1", "PatientName=%zz",
-                            "limit=99999999999999999999"}) {
+  for (const char* query : {"limit=-1", "limit=x", "limit=", "limit=1e3", "offset=1.5", "offset=1000001",
+                            "fuzzymatching=maybe", "StudyDate=yesterday", "StudyDate=20240230", "StudyTime=99",
+                            "StudyInstanceUID=abc", "PatientNam=x", "includefield=Nonsense", "orderby=Nonsense",
+                            "SeriesNumber=1", "PatientName=%zz", "limit=99999999999999999999"}) {
     const auto answer = get(std::string("/studies?") + query);
     EXPECT_EQ(answer.status, 400) << query << answer.body;
     EXPECT_GT(answer.body.size(), 40U) << query;
   }
   EXPECT_EQ(get("/studies/abc/series").status, 400);
   EXPECT_EQ(get("/studies/1.2/series/x/instances").status, 400);
+}
+
+TEST_F(SearchRoutes, WhatWasSearchedForStaysOutOfTheLog) {
+  for (const char* query :
+       {"PatientBirthDate=Doe%5EJane", "StudyInstanceUID=Doe%5EJane", "Doe%5EJane=1", "limit=Doe%5EJane"}) {
+    const auto answer = get(std::string("/studies?") + query);
+    if (answer.status == 400) EXPECT_THAT(answer.body, HasSubstr("Doe^Jane")) << "who asked may know";
+    EXPECT_THAT(answer.log_detail, Not(HasSubstr("Doe"))) << query;
+  }
 }
 
 TEST_F(SearchRoutes, AnUnchangedArchiveAnswersNotModified) {

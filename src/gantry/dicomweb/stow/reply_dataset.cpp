@@ -4,6 +4,8 @@
 #include <string_view>
 #include <utility>
 
+#include "gantry/base/json_text.hpp"
+
 namespace gantry::dicomweb::stow {
 namespace {
 
@@ -13,28 +15,10 @@ std::string hex8(std::uint32_t tag) {
   return text;
 }
 
-void append_json_string(std::string& out, std::string_view text) {
-  out += '"';
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (byte < 0x20) {
-      char escape[7];
-      std::snprintf(escape, sizeof escape, "\\u%04x", byte);
-      out += escape;
-    } else {
-      out += c;
-    }
-  }
-  out += '"';
-}
-
 void append_json(std::string& out, const ReplyDataset& dataset);
 
 void append_json(std::string& out, const ReplyAttribute& attribute) {
-  append_json_string(out, hex8(attribute.tag));
+  out += json_string(hex8(attribute.tag));
   out += ":{\"vr\":\"" + attribute.vr + '"';
   if (!attribute.values.empty() || !attribute.items.empty()) {
     out += ",\"Value\":[";
@@ -45,7 +29,7 @@ void append_json(std::string& out, const ReplyAttribute& attribute) {
       if (attribute.vr == "US") {
         out += value;
       } else {
-        append_json_string(out, value);
+        out += json_string(value);
       }
     }
     for (const auto& item : attribute.items) {
@@ -77,8 +61,8 @@ void append_json(std::string& out, const ReplyDataset& dataset) {
 }
 
 /// Text of an element or attribute value. Control characters that XML 1.0 can't hold become '?'.
-void append_xml_text(std::string& out, std::string_view text) {
-  for (const char c : text) {
+void append_xml_text(std::string& out, std::string_view raw) {
+  for (const char c : as_utf8(raw)) {
     const auto byte = static_cast<unsigned char>(c);
     switch (c) {
       case '&': out += "&amp;"; break;

@@ -149,7 +149,7 @@ TEST(StoreAnswer, IsANativeDicomModelWhenAskedForXml) {
 TEST(StoreAnswer, WordsFromAFileNeverBreakJsonOrAHeader) {
   const auto response =
       answer({failed(archive::failure::kUnreadable, "odd \"quote\" \\ line\r\nX-Evil: 1 \xc3\xbc \x01")});
-  EXPECT_THAT(body_of(response), HasSubstr(R"(odd \"quote\" \\ line\u000d\u000aX-Evil: 1 )"
+  EXPECT_THAT(body_of(response), HasSubstr(R"(odd \"quote\" \\ line\r\nX-Evil: 1 )"
                                            "\xc3\xbc"
                                            R"( \u0001)"));
   const std::string warning = header_of(response, "Warning");
@@ -168,6 +168,16 @@ TEST(StoreAnswer, TellsAnInstanceThatWasThereAlreadyFromANewOne) {
 }
 
 TEST(StoreAnswer, WithoutAnyInstanceItIsABadRequest) { EXPECT_EQ(answer({}).status, 400); }
+
+TEST(StoreAnswer, StaysReadableWhateverBytesASenderUsed) {
+  std::string replaced;
+  for (int i = 0; i < 6; ++i) replaced += "\xEF\xBF\xBD";
+  for (const auto format : {AnswerFormat::kJson, AnswerFormat::kXml}) {
+    const auto body = body_of(
+        answer({failed(0xC000, "a type of \xFF\xC0\x80\xED\xA0\x80 and \xC3\xA9 and \xF0\x9F\x98\x80")}, format));
+    EXPECT_THAT(body, HasSubstr("a type of " + replaced + " and \xC3\xA9 and \xF0\x9F\x98\x80"));
+  }
+}
 
 }  // namespace
 }  // namespace gantry::dicomweb::stow

@@ -53,7 +53,8 @@ Offer document(bool multipart, const std::string& media_type) {
 }
 
 std::string content_type(const Offer& offer) {
-  return offer.transfer_syntax.empty() ? offer.media_type : offer.media_type + "; transfer-syntax=" + offer.transfer_syntax;
+  return offer.transfer_syntax.empty() ? offer.media_type
+                                       : offer.media_type + "; transfer-syntax=" + offer.transfer_syntax;
 }
 
 using Parts = std::vector<std::vector<http::Segment>>;
@@ -75,6 +76,9 @@ Result<Parts> cut_parts(PixelSource& source, const archive::LocatedInstance& ins
   return parts;
 }
 
+/// Beyond this many parts the answer's plan is no longer listed in memory.
+constexpr std::uint32_t kListedPartsMost = 1000;
+
 Response make_response(Services& services, const Offer& offer, Parts parts, const std::string& etag,
                        const std::string& location) {
   if (offer.multipart) {
@@ -94,9 +98,8 @@ Response make_response(Services& services, const Offer& offer, Parts parts, cons
   return response;
 }
 
-}  // namespace
-
-Task<Response> retrieve_bulk_data(Services& services, Request& request) {
+/// A value by the route's path, or Pixel Data where the route has none.
+Task<Response> retrieve_value(Services& services, Request& request, bool by_path) {
   const auto path = instance_path(request);
   if (!path) co_return http::problem(path.error());
   const auto query = http::parse_query(request.query);
@@ -106,15 +109,16 @@ Task<Response> retrieve_bulk_data(Services& services, Request& request) {
   const archive::InstancePtr instance = *found;
   const auto& pixels = instance->layout.pixels;
 
-  // /pixeldata has no path.
   std::string name = request.parameter("path");
   const std::string pixel_name = dicom::to_hex8(pixels.element);
-  if (name.empty()) name = pixel_name;
+  if (!by_path) name = pixel_name;
+  if (name.empty())
+    co_return http::problem(404, "which bulk data? The path goes on as the metadata's BulkDataURI does");
   const bool is_pixels = name == pixel_name && pixels.kind != PixelLayout::Kind::kNone;
   const dicom::BulkItem* item = is_pixels ? nullptr : instance->layout.find_bulk(name);
   if (!is_pixels && item == nullptr) {
-    co_return http::problem(404, request.parameter("path").empty() ? "the instance has no Pixel Data"
-                                                                   : "the instance has no bulk data of that path");
+    co_return http::problem(404,
+                            by_path ? "the instance has no bulk data of that path" : "the instance has no Pixel Data");
   }
 
   std::vector<Offer> offers;
@@ -144,10 +148,29 @@ Task<Response> retrieve_bulk_data(Services& services, Request& request) {
                                       offer->multipart ? "multipart" : "single", offer->media_type});
   if (auto unchanged = not_modified(request.headers, etag)) co_return *std::move(unchanged);
 
+  if (compressed && offer->multipart && pixels.kind == PixelLayout::Kind::kEncapsulated &&
+      pixels.frames > kListedPartsMost) {
+    MultipartPlan plan(etag, services.settings);
+    Response response;
+    response.headers.set("Content-Type", multipart_content_type(type.media_type, plan.boundary()));
+    set_cache_headers(response, etag);
+    response.body.add(all_frames(instance, std::move(plan), type, location));
+    co_return response;
+  }
   PixelSource source(instance);
   auto parts = cut_parts(source, *instance, item);
   if (!parts) co_return http::problem(parts.error());
   co_return make_response(services, *offer, *std::move(parts), etag, location);
+}
+
+}  // namespace
+
+Task<Response> retrieve_bulk_data(Services& services, Request& request) {
+  co_return co_await retrieve_value(services, request, true);
+}
+
+Task<Response> retrieve_pixel_data(Services& services, Request& request) {
+  co_return co_await retrieve_value(services, request, false);
 }
 
 }  // namespace gantry::dicomweb::wado

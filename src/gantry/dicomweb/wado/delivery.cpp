@@ -49,14 +49,16 @@ InstanceOffers instance_offers(std::span<const std::string> stored, bool strict,
     found.wishes.push_back(wish);
   };
   const std::string explicit_le(dicom::kExplicitLittleEndian);
-  const bool one_syntax = std::all_of(stored.begin(), stored.end(), [&](const auto& each) { return each == stored.front(); });
+  const bool one_syntax =
+      std::all_of(stored.begin(), stored.end(), [&](const auto& each) { return each == stored.front(); });
   for (const bool multipart : {true, false}) {
     if (!multipart && !single_part) continue;
     const auto by_default = delivery_of(stored.front(), "", strict);
     add(multipart, "", one_syntax && by_default ? delivered_syntax(stored.front(), *by_default) : std::string_view());
     add(multipart, "*", "*");
     if (all_can(explicit_le)) add(multipart, explicit_le, explicit_le);
-    if (one_syntax && stored.front() != explicit_le && all_can(stored.front())) add(multipart, stored.front(), stored.front());
+    if (one_syntax && stored.front() != explicit_le && all_can(stored.front()))
+      add(multipart, stored.front(), stored.front());
   }
   return found;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
-// In which transfer syntax an instance goes out (PS3.18 §8.7.3; docs/decisions/0010-transfer-syntaxes-without-decoders.md).
+// In which transfer syntax an instance goes out (PS3.18 §8.7.3;
+// docs/decisions/0006-transfer-syntaxes-without-decoders.md).
 
 #include <optional>
 #include <span>

@@ -18,7 +18,8 @@ constexpr const char* kBig = "1.2.840.10008.1.2.2";
 constexpr const char* kJpeg = "1.2.840.10008.1.2.4.50";
 
 TEST(Delivery, TheDefaultIsExplicitWhereItCanBeMade) {
-  for (const char* stored : {kImplicit, kBig, kDeflated}) EXPECT_EQ(delivery_of(stored, "", false), Delivery::kExplicit) << stored;
+  for (const char* stored : {kImplicit, kBig, kDeflated})
+    EXPECT_EQ(delivery_of(stored, "", false), Delivery::kExplicit) << stored;
   for (const char* stored : {kExplicit, kJpeg}) EXPECT_EQ(delivery_of(stored, "", false), Delivery::kStored) << stored;
 }
 
@@ -59,7 +60,8 @@ TEST(FrameList, KeepsTheOrderAskedFor) {
 }
 
 TEST(FrameList, RefusesWhatIsNone) {
-  for (const char* text : {"", ",", "1,", ",1", "a", "1;2", "-1", "+1", "1.0", " 1", "0", "1,0", "1,1", "1,2,1", "0x1"}) {
+  for (const char* text :
+       {"", ",", "1,", ",1", "a", "1;2", "-1", "+1", "1.0", " 1", "0", "1,0", "1,1", "1,2,1", "0x1"}) {
     const auto numbers = parse_frame_list(text);
     ASSERT_FALSE(numbers) << text;
     EXPECT_EQ(numbers.error().kind(), ErrorKind::kInvalid) << text;

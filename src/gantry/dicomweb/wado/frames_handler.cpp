@@ -32,6 +32,12 @@ Task<Response> retrieve_frames(Services& services, Request& request) {
     co_return http::problem(406, "frames of this instance can't be had by number: " + pixels.problem);
   }
 
+  // Known before the ETag is asked for: a frame that is not there has no representation that If-None-Match: * could
+  // name.
+  for (const auto number : *numbers) {
+    if (const auto frame = instance->layout.frame(number); !frame) co_return http::problem(frame.error());
+  }
+
   const auto type = pixel_type(*instance);
   const auto offers = pixel_offers(type, true, numbers->size() == 1);
   const auto ranges = accepted_ranges(request.headers, *query);
@@ -49,7 +55,8 @@ Task<Response> retrieve_frames(Services& services, Request& request) {
     for (const auto number : *numbers) {
       auto segments = source.frame(number);
       if (!segments) co_return http::problem(segments.error());
-      parts.begin_part(type.media_type, type.transfer_syntax, root + path->to_string() + "/frames/" + std::to_string(number));
+      parts.begin_part(type.media_type, type.transfer_syntax,
+                       root + path->to_string() + "/frames/" + std::to_string(number));
       for (auto& segment : *segments) parts.add(std::move(segment));
     }
     co_return parts.finish(type.media_type);

@@ -14,8 +14,10 @@ Task<http::Response> retrieve_instances(Services& services, http::Request& reque
 Task<http::Response> retrieve_metadata(Services& services, http::Request& request);
 /// GET …/frames/{frames} (§10.4.1.1.6).
 Task<http::Response> retrieve_frames(Services& services, http::Request& request);
-/// GET …/bulkdata/{path...} and …/pixeldata (§10.4.1.1.5).
+/// GET …/bulkdata/{path...} (§10.4.1.1.5).
 Task<http::Response> retrieve_bulk_data(Services& services, http::Request& request);
+/// GET …/pixeldata (§10.4.1.1.7).
+Task<http::Response> retrieve_pixel_data(Services& services, http::Request& request);
 /// GET /wado?requestType=WADO… (PS3.18 §9).
 Task<http::Response> retrieve_by_uri(Services& services, http::Request& request);
 

@@ -13,7 +13,8 @@ namespace {
 constexpr std::uint64_t kPreambleBytes = 128;
 
 /// An object's bytes as they go out, as a stream.
-Result<std::shared_ptr<ByteStream>> open_stream(std::shared_ptr<const OpenFile> file, Delivery delivery, bool sanitize) {
+Result<std::shared_ptr<ByteStream>> open_stream(std::shared_ptr<const OpenFile> file, Delivery delivery,
+                                                bool sanitize) {
   std::shared_ptr<ByteStream> stream;
   if (delivery == Delivery::kExplicit) {
     GANTRY_LET(stream, dicom::to_explicit_little_endian(std::move(file)));
@@ -30,10 +31,14 @@ std::string location_of(const std::string& study_root, const archive::ListedInst
 
 class PartsStream final : public ByteStream {
  public:
-  PartsStream(Services& services, RequestContext context, archive::InstanceList list, SyntaxWish wish, std::string study_root,
-              MultipartPlan parts)
-      : services_(services), context_(std::move(context)), list_(std::move(list)), wish_(std::move(wish)),
-        study_root_(std::move(study_root)), parts_(std::move(parts)) {}
+  PartsStream(Services& services, RequestContext context, archive::InstanceList list, SyntaxWish wish,
+              std::string study_root, MultipartPlan parts)
+      : services_(services),
+        context_(std::move(context)),
+        list_(std::move(list)),
+        wish_(std::move(wish)),
+        study_root_(std::move(study_root)),
+        parts_(std::move(parts)) {}
 
   Result<std::size_t> read(std::span<std::byte> into) override {
     if (into.empty()) return std::size_t{0};
@@ -93,7 +98,8 @@ class PartsStream final : public ByteStream {
 
 }  // namespace
 
-Task<Result<void>> add_instance(Services& services, archive::InstancePtr instance, Delivery delivery, http::BodyPlan& plan) {
+Task<Result<void>> add_instance(Services& services, archive::InstancePtr instance, Delivery delivery,
+                                http::BodyPlan& plan) {
   const bool sanitize = services.settings.sanitize_preamble;
   if (delivery == Delivery::kStored) {
     const std::uint64_t blank = sanitize ? std::min(kPreambleBytes, instance->size) : 0;
@@ -112,15 +118,17 @@ InstanceParts instance_parts(Services& services, const RequestContext& context, 
                              const SyntaxWish& wish, const std::string& study_root, MultipartPlan parts) {
   InstanceParts made;
   const bool strict = services.settings.strict_transfer_syntax;
-  const bool as_stored = list.more == nullptr &&
-                         std::all_of(list.first.begin(), list.first.end(), [&](const archive::ListedInstance& instance) {
-                           return delivery_of(instance.transfer_syntax, wish, strict) == Delivery::kStored;
-                         });
+  const bool as_stored =
+      list.more == nullptr &&
+      std::all_of(list.first.begin(), list.first.end(), [&](const archive::ListedInstance& instance) {
+        return delivery_of(instance.transfer_syntax, wish, strict) == Delivery::kStored;
+      });
   if (as_stored) {
     MultipartPlan measured = parts;
     std::uint64_t length = measured.closing().size();
     for (const auto& instance : list.first) {
-      length += measured.part_head("application/dicom", instance.transfer_syntax, location_of(study_root, instance)).size();
+      length +=
+          measured.part_head("application/dicom", instance.transfer_syntax, location_of(study_root, instance)).size();
       length += instance.size;
     }
     made.length = length;

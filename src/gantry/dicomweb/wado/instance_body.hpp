@@ -13,7 +13,8 @@ namespace gantry::dicomweb::wado {
 
 /// Adds an instance's bytes to `plan`. Re-encoding begins here, on the disk pool, so that an object that can't be
 /// re-encoded answers an error and not a cut body.
-Task<Result<void>> add_instance(Services& services, archive::InstancePtr instance, Delivery delivery, http::BodyPlan& plan);
+Task<Result<void>> add_instance(Services& services, archive::InstancePtr instance, Delivery delivery,
+                                http::BodyPlan& plan);
 
 /// Instances of a list as multipart parts, opened one at a time while they are sent; blocking, in bounded memory.
 struct InstanceParts {
@@ -21,7 +22,8 @@ struct InstanceParts {
   std::optional<std::uint64_t> length;  ///< known when all of them go out as stored
 };
 /// `study_root` is what Content-Location begins with (".../studies/1").
-[[nodiscard]] InstanceParts instance_parts(Services& services, const RequestContext& context, archive::InstanceList list,
-                                           const SyntaxWish& wish, const std::string& study_root, MultipartPlan parts);
+[[nodiscard]] InstanceParts instance_parts(Services& services, const RequestContext& context,
+                                           archive::InstanceList list, const SyntaxWish& wish,
+                                           const std::string& study_root, MultipartPlan parts);
 
 }  // namespace gantry::dicomweb::wado

@@ -33,7 +33,8 @@ std::variant<Wanted, Response> negotiate(const Settings& settings, const std::ve
   const Offer* offer = choose(ranges, can.offers);
   if (offer == nullptr) {
     const bool compressed = std::any_of(stored.begin(), stored.end(), [](const std::string& syntax) {
-      return !delivery_of(syntax, std::string(dicom::kExplicitLittleEndian), false).has_value() && !can_be_reencoded(syntax);
+      return !delivery_of(syntax, std::string(dicom::kExplicitLittleEndian), false).has_value() &&
+             !can_be_reencoded(syntax);
     });
     return not_acceptable(can.offers, compressed ? no_decoder_hint() : std::string());
   }
@@ -55,8 +56,8 @@ Task<Response> retrieve_one(Services& services, Request& request, const Instance
   auto chosen = negotiate(services.settings, ranges, {instance->transfer_syntax}, true);
   if (auto* refusal = std::get_if<Response>(&chosen)) co_return std::move(*refusal);
   const Wanted wanted = std::get<Wanted>(chosen);
-  const auto delivery =
-      delivery_of(instance->transfer_syntax, wanted.wish, services.settings.strict_transfer_syntax).value_or(Delivery::kStored);
+  const auto delivery = delivery_of(instance->transfer_syntax, wanted.wish, services.settings.strict_transfer_syntax)
+                            .value_or(Delivery::kStored);
 
   const std::string root = uri_root(services.settings, request);
   const std::string etag = make_etag({"instance", request.context.tenant.view(), instance->object_key.view(),

@@ -25,6 +25,7 @@ struct InstancePath {
 [[nodiscard]] Result<InstancePath> instance_path(const http::Request& request);
 
 /// The instance: from memory at once, on this io thread; else found by a worker. `path` has all three UIDs.
-Task<Result<archive::InstancePtr>> find_instance(Services& services, const RequestContext& context, const InstancePath& path);
+Task<Result<archive::InstancePtr>> find_instance(Services& services, const RequestContext& context,
+                                                 const InstancePath& path);
 
 }  // namespace gantry::dicomweb::wado

@@ -1,6 +1,5 @@
 // Metadata at three levels (PS3.18 §10.4.1.1.2): the stored JSON of each instance, one behind the other.
 
-#include <array>
 #include <utility>
 
 #include "gantry/archive/retrieve_service.hpp"
@@ -17,17 +16,6 @@ namespace {
 
 using http::Request;
 using http::Response;
-
-constexpr std::string_view kXml = "application/dicom+xml";
-
-const std::array<Offer, 3>& offers() {
-  static const std::array<Offer, 3> list = {
-      Offer{.multipart = false, .media_type = "application/dicom+json", .transfer_syntax = {}},
-      Offer{.multipart = false, .media_type = "application/json", .transfer_syntax = {}},
-      Offer{.multipart = true, .media_type = std::string(kXml), .transfer_syntax = {}, .any_form = true},
-  };
-  return list;
-}
 
 /// Everything a worker needs to answer; owns its data.
 struct MetadataJob {
@@ -59,8 +47,8 @@ Result<http::Segment> MetadataJob::body(std::string_view etag) const {
   if (!xml) return object_body(std::move(next), kJsonArray);
   MultipartPlan parts(etag, services->settings);
   ObjectFraming framing;
-  framing.open = parts.part_head(kXml, {}, {});
-  framing.separator = parts.part_head(kXml, {}, {});
+  framing.open = parts.part_head(kDicomXml, {}, {});
+  framing.separator = parts.part_head(kDicomXml, {}, {});
   framing.close = parts.closing();
   return object_body(std::move(next), std::move(framing));
 }
@@ -72,11 +60,12 @@ Result<Response> MetadataJob::run() const {
     GANTRY_LET(const auto version, services->retrieves.version(context, path.study, path.series));
     now = std::to_string(version);
   }
-  const std::string etag = make_etag({"metadata", context.tenant.view(), path.to_string(), now, offer.media_type, root});
+  const std::string etag =
+      make_etag({"metadata", context.tenant.view(), path.to_string(), now, offer.media_type, root});
   if (auto unchanged = not_modified(headers, etag)) return *std::move(unchanged);
   Response response;
   const auto boundary = boundary_for(etag, services->settings.boundary_secret);
-  response.headers.set("Content-Type", offer.multipart ? multipart_content_type(kXml, boundary) : offer.media_type);
+  response.headers.set("Content-Type", offer.multipart ? multipart_content_type(kDicomXml, boundary) : offer.media_type);
   set_cache_headers(response, etag);
   GANTRY_LET(auto segment, body(etag));
   response.body.add(std::move(segment));
@@ -92,8 +81,8 @@ Task<Response> retrieve_metadata(Services& services, Request& request) {
   const auto query = http::parse_query(request.query);
   if (!query) co_return http::problem(query.error());
   const auto ranges = accepted_ranges(request.headers, *query);
-  const Offer* offer = choose(ranges, offers());
-  if (offer == nullptr) co_return not_acceptable(offers());
+  const Offer* offer = choose(ranges, data_set_offers());
+  if (offer == nullptr) co_return not_acceptable(data_set_offers());
 
   MetadataJob job;
   job.services = &services;

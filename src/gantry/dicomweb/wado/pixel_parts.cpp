@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstring>
 #include <unordered_set>
 #include <utility>
 
@@ -58,15 +59,100 @@ std::vector<Offer> pixel_offers(const PixelType& type, bool multipart_first, boo
   return offers;
 }
 
+namespace {
+
+// A frame list holds fewer than 2,000 numbers (a URL has at most 8 kB), so their segments stay below 10 MB together.
+constexpr std::size_t kFragmentsOfFrameMost = 64;
+// Video may lie in many fragments and is read in ranges, which needs them listed.
+constexpr std::size_t kFragmentsOfValueMost = 4096;
+
+class FramesStream final : public ByteStream {
+ public:
+  FramesStream(archive::InstancePtr instance, MultipartPlan parts, PixelType type, std::string location)
+      : instance_(std::move(instance)),
+        parts_(std::move(parts)),
+        type_(std::move(type)),
+        location_(std::move(location)) {}
+
+  /// Of the whole body.
+  [[nodiscard]] std::uint64_t length() const {
+    const auto& pixels = instance_->layout.pixels;
+    MultipartPlan measured = parts_;
+    std::uint64_t bytes = head(measured).size() + measured.closing().size();
+    if (pixels.frames > 1) bytes += std::uint64_t{pixels.frames - 1} * head(measured).size();
+    for (std::size_t i = pixels.first_fragment.front(); i < pixels.fragments.size(); ++i)
+      bytes += pixels.fragments[i].length;
+    return bytes;
+  }
+
+  Result<std::size_t> read(std::span<std::byte> into) override {
+    if (into.empty()) return std::size_t{0};
+    for (;;) {
+      if (sent_ < text_.size()) {
+        const std::size_t count = std::min(into.size(), text_.size() - sent_);
+        std::memcpy(into.data(), text_.data() + sent_, count);
+        sent_ += count;
+        return count;
+      }
+      if (frame_ != nullptr) {
+        GANTRY_LET(const std::size_t count, frame_->read(into));
+        if (count > 0) return count;
+        frame_ = nullptr;
+      }
+      if (closed_) return std::size_t{0};
+      GANTRY_TRY(open_next());
+    }
+  }
+
+ private:
+  [[nodiscard]] std::string head(MultipartPlan& parts) const {
+    return parts.part_head(type_.media_type, type_.transfer_syntax, location_);
+  }
+
+  Result<void> open_next() {
+    sent_ = 0;
+    if (next_ > instance_->layout.pixels.frames) {
+      text_ = parts_.closing();
+      closed_ = true;
+      return {};
+    }
+    GANTRY_LET(auto frame, instance_->layout.frame(next_++));
+    text_ = head(parts_);
+    frame_ = range_stream(instance_->file, std::move(frame.ranges));
+    return {};
+  }
+
+  archive::InstancePtr instance_;
+  MultipartPlan parts_;
+  PixelType type_;
+  std::string location_;
+  std::uint32_t next_ = 1;
+  std::string text_;
+  std::size_t sent_ = 0;
+  std::shared_ptr<ByteStream> frame_;
+  bool closed_ = false;
+};
+
+}  // namespace
+
+http::Produced all_frames(archive::InstancePtr instance, MultipartPlan parts, const PixelType& type,
+                          std::string location) {
+  auto stream = std::make_shared<FramesStream>(std::move(instance), std::move(parts), type, std::move(location));
+  const std::uint64_t length = stream->length();
+  return {std::move(stream), length};
+}
+
 PixelSource::PixelSource(archive::InstancePtr instance) : instance_(std::move(instance)) {
   if (instance_->layout.inflated) inflated_ = inflated_access(instance_->file, instance_->layout.dataset_offset);
 }
 
-std::vector<http::Segment> PixelSource::cut(std::vector<ByteRange> ranges, unsigned word_bytes, std::uint64_t value_end) {
+std::vector<http::Segment> PixelSource::cut(std::vector<ByteRange> ranges, unsigned word_bytes, std::uint64_t value_end,
+                                            std::size_t listed_most) {
   std::vector<http::Segment> segments;
   const bool swap = word_bytes > 1 && instance_->layout.big_endian;
-  if (!swap && inflated_ == nullptr) {
-    for (const auto& range : ranges) segments.emplace_back(http::FileRange{instance_->file, range.offset, range.length});
+  if (!swap && inflated_ == nullptr && ranges.size() <= listed_most) {
+    for (const auto& range : ranges)
+      segments.emplace_back(http::FileRange{instance_->file, range.offset, range.length});
     return segments;
   }
   std::uint64_t length = 0;
@@ -91,7 +177,7 @@ Result<std::vector<http::Segment>> PixelSource::frame(std::uint32_t number) {
   const std::uint64_t end = layout.pixels.value.offset + layout.pixels.value.length;
   const unsigned word = layout.pixels.kind == PixelLayout::Kind::kNative ? layout.pixels.word_bytes : 1;
   const bool whole_bytes = frame.bits % 8 == 0 && frame.bit_shift == 0;
-  if (whole_bytes) return cut(std::move(frame.ranges), word, end);
+  if (whole_bytes) return cut(std::move(frame.ranges), word, end, kFragmentsOfFrameMost);
   // 1-bit frames that begin or end inside a byte.
   const std::uint64_t bytes = (frame.bits + 7) / 8;
   const std::shared_ptr<const RandomAccess> source = inflated_ != nullptr ? inflated_ : instance_->file;
@@ -108,12 +194,14 @@ Result<std::vector<http::Segment>> PixelSource::frame(std::uint32_t number) {
 
 std::vector<http::Segment> PixelSource::whole() {
   const auto& pixels = instance_->layout.pixels;
-  if (!pixels.fragments.empty()) return cut(pixels.fragments, 1, pixels.value.offset + pixels.value.length);
-  return cut({pixels.value}, pixels.word_bytes, pixels.value.offset + pixels.value.length);
+  if (!pixels.fragments.empty()) {
+    return cut(pixels.fragments, 1, pixels.value.offset + pixels.value.length, kFragmentsOfValueMost);
+  }
+  return cut({pixels.value}, pixels.word_bytes, pixels.value.offset + pixels.value.length, 1);
 }
 
 std::vector<http::Segment> PixelSource::value(const dicom::BulkItem& item) {
-  return cut({item.range}, dicom::facts(dicom::parse_vr(item.vr)).word_bytes, item.range.offset + item.range.length);
+  return cut({item.range}, dicom::facts(dicom::parse_vr(item.vr)).word_bytes, item.range.offset + item.range.length, 1);
 }
 
 bool can_be_ranged(const http::BodyPlan& plan) noexcept {

@@ -10,6 +10,7 @@
 #include "gantry/archive/instance_cache.hpp"
 #include "gantry/base/result.hpp"
 #include "gantry/dicomweb/negotiation.hpp"
+#include "gantry/dicomweb/representation.hpp"
 #include "gantry/http/message.hpp"
 
 namespace gantry::dicomweb::wado {
@@ -28,8 +29,8 @@ struct PixelType {
 /// The offers for pixels of that type, in the order of preference. `single_part`: there is one part only.
 [[nodiscard]] std::vector<Offer> pixel_offers(const PixelType& type, bool multipart_first, bool single_part);
 
-/// Cuts an instance's bytes into what goes out. Deflated data sets are inflated once for all parts that are asked for in
-/// order.
+/// Cuts an instance's bytes into what goes out. Deflated data sets are inflated once for all parts that are asked for
+/// in order.
 class PixelSource {
  public:
   explicit PixelSource(archive::InstancePtr instance);
@@ -42,11 +43,18 @@ class PixelSource {
   [[nodiscard]] std::vector<http::Segment> value(const dicom::BulkItem& item);
 
  private:
-  std::vector<http::Segment> cut(std::vector<dicom::ByteRange> ranges, unsigned word_bytes, std::uint64_t value_end);
+  /// More than `listed_most` ranges become a stream: a plan's segment is several times as large as a range.
+  std::vector<http::Segment> cut(std::vector<dicom::ByteRange> ranges, unsigned word_bytes, std::uint64_t value_end,
+                                 std::size_t listed_most);
 
   archive::InstancePtr instance_;
   std::shared_ptr<const RandomAccess> inflated_;  ///< null: the file itself
 };
+
+/// All frames of an encapsulated instance as a whole multipart body, every part with `location`. Made on the way out,
+/// so what it holds in memory does not grow with the number of frames.
+[[nodiscard]] http::Produced all_frames(archive::InstancePtr instance, MultipartPlan parts, const PixelType& type,
+                                        std::string location);
 
 /// True when the edge may apply `Range`: nothing in the plan is made on the way.
 [[nodiscard]] bool can_be_ranged(const http::BodyPlan& plan) noexcept;

@@ -125,7 +125,8 @@ class SwappedStream final : public BlockStream {
     GANTRY_LET(const std::size_t count, read_full(*source_, block));
     if (count != block.size()) return Error::internal("a value ends inside a word");
     for (std::size_t i = 0; i < block.size(); i += word_) {
-      std::reverse(block.begin() + static_cast<std::ptrdiff_t>(i), block.begin() + static_cast<std::ptrdiff_t>(i + word_));
+      std::reverse(block.begin() + static_cast<std::ptrdiff_t>(i),
+                   block.begin() + static_cast<std::ptrdiff_t>(i + word_));
     }
     if (block.size() > left_) block.resize(static_cast<std::size_t>(left_));
     left_ -= block.size();
@@ -196,11 +197,13 @@ class BlankPreamble final : public ByteStream {
 
 }  // namespace
 
-std::shared_ptr<const RandomAccess> inflated_access(std::shared_ptr<const RandomAccess> object, std::uint64_t dataset_offset) {
+std::shared_ptr<const RandomAccess> inflated_access(std::shared_ptr<const RandomAccess> object,
+                                                    std::uint64_t dataset_offset) {
   return std::make_shared<InflatedAccess>(std::move(object), dataset_offset);
 }
 
-std::shared_ptr<ByteStream> range_stream(std::shared_ptr<const RandomAccess> source, std::vector<dicom::ByteRange> ranges) {
+std::shared_ptr<ByteStream> range_stream(std::shared_ptr<const RandomAccess> source,
+                                         std::vector<dicom::ByteRange> ranges) {
   return std::make_shared<RangeStream>(std::move(source), std::move(ranges));
 }
 

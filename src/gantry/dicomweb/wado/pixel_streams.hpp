@@ -28,7 +28,8 @@ namespace gantry::dicomweb::wado {
 
 /// `bits` bits of `source` from bit `shift` of its first byte (bit 0 is the lowest, PS3.5 §8.1.1), the last byte filled
 /// with zeros.
-[[nodiscard]] std::shared_ptr<ByteStream> shifted(std::shared_ptr<ByteStream> source, unsigned shift, std::uint64_t bits);
+[[nodiscard]] std::shared_ptr<ByteStream> shifted(std::shared_ptr<ByteStream> source, unsigned shift,
+                                                  std::uint64_t bits);
 
 /// `source` with its first 128 bytes, the preamble, as zeros.
 [[nodiscard]] std::shared_ptr<ByteStream> without_preamble(std::shared_ptr<ByteStream> source);

@@ -41,7 +41,7 @@ std::vector<http::Route> retrieve_routes(Services& services) {
   add(instance + "/metadata", "An instance's attributes without bulk data.", with(wado::retrieve_metadata));
   add(instance + "/frames/{frames}", "Frames by number, such as 1,2,5.", with(wado::retrieve_frames));
   add(instance + "/bulkdata/{path...}", "A large value that metadata names.", with(wado::retrieve_bulk_data));
-  add(instance + "/pixeldata", "An instance's Pixel Data.", with(wado::retrieve_bulk_data));
+  add(instance + "/pixeldata", "An instance's Pixel Data.", with(wado::retrieve_pixel_data));
   for (const auto& resource : {study, series, instance, instance + "/frames/{frames}"}) {
     add(resource + "/rendered", "Rendered images: not yet.", not_rendered);
     add(resource + "/thumbnail", "A small rendered image: not yet.", not_rendered);

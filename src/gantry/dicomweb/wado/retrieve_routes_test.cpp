@@ -95,7 +95,8 @@ TEST_F(RetrieveRoutes, CompressedInstancesComeAsStoredUnlessExplicitIsInsistedOn
   for (const char* accept : {"*/*", "multipart/related; type=\"application/dicom\"", "application/dicom"}) {
     const auto answer = get_as(kInstance, accept);
     ASSERT_EQ(answer.status, 200) << accept;
-    EXPECT_THAT(answer.header("Content-Type") + (parts_of(answer).empty() ? "" : parts_of(answer)[0].head), HasSubstr(kJpeg));
+    EXPECT_THAT(answer.header("Content-Type") + (parts_of(answer).empty() ? "" : parts_of(answer)[0].head),
+                HasSubstr(kJpeg));
   }
   const auto refusal = get_as(kInstance, "application/dicom; transfer-syntax=1.2.840.10008.1.2.1");
   EXPECT_EQ(refusal.status, 406);
@@ -150,14 +151,18 @@ TEST_F(RetrieveRoutes, AStudyComesAsAPartPerInstanceWithAKnownLength) {
   for (std::size_t i = 0; i < 5; ++i) EXPECT_EQ(parts[i].body, files[i]);
   EXPECT_THAT(parts[2].head, HasSubstr(kJpeg));
   EXPECT_EQ(parts_of(get("/studies/1.2.1/series/1.2.1.1")).size(), 5U);
-  EXPECT_EQ(get_as("/studies/1.2.1", "multipart/related; type=\"application/dicom\"; transfer-syntax=1.2.840.10008.1.2.1").status, 406);
+  EXPECT_EQ(
+      get_as("/studies/1.2.1", "multipart/related; type=\"application/dicom\"; transfer-syntax=1.2.840.10008.1.2.1")
+          .status,
+      406);
 }
 
 TEST_F(RetrieveRoutes, WhatIsNotThereIsNotFoundAndWhatIsNoUidIsRefused) {
   archive_.store(part10_file(native()));
-  for (const char* target : {"/studies/9.9", "/studies/9.9/metadata", "/studies/1.2.1/series/9", "/studies/1.2.1/series/9/metadata",
-                             "/studies/1.2.1/series/1.2.1.1/instances/9", "/studies/1.2.1/series/9/instances/1.2.1.1.1/frames/1",
-                             "/studies/1.2.1/series/1.2.1.1/instances/9/metadata"}) {
+  for (const char* target :
+       {"/studies/9.9", "/studies/9.9/metadata", "/studies/1.2.1/series/9", "/studies/1.2.1/series/9/metadata",
+        "/studies/1.2.1/series/1.2.1.1/instances/9", "/studies/1.2.1/series/9/instances/1.2.1.1.1/frames/1",
+        "/studies/1.2.1/series/1.2.1.1/instances/9/metadata"}) {
     EXPECT_EQ(get(target).status, 404) << target;
   }
   for (const char* target : {"/studies/abc", "/studies/abc/metadata", "/studies/1.2.1/series/x/metadata",
@@ -174,7 +179,8 @@ TEST_F(RetrieveRoutes, FramesAsTheViewerAsksForThem) {
   ASSERT_EQ(answer.status, 200) << answer.body;
   const auto parts = parts_of(answer);
   ASSERT_EQ(parts.size(), 1U);
-  EXPECT_THAT(parts[0].head, StartsWith("Content-Type: application/octet-stream; transfer-syntax=1.2.840.10008.1.2.1\r\n"));
+  EXPECT_THAT(parts[0].head,
+              StartsWith("Content-Type: application/octet-stream; transfer-syntax=1.2.840.10008.1.2.1\r\n"));
   EXPECT_EQ(parts[0].body, "bbbb");
   EXPECT_EQ(answer.file_ranges, 1U);
   EXPECT_TRUE(answer.known_length);
@@ -277,6 +283,51 @@ TEST_F(RetrieveRoutes, CompressedPixelDataHasAPartPerFrame) {
   EXPECT_EQ(get_as(target, "application/octet-stream").status, 406) << "that would mean decoded";
 }
 
+TEST_F(RetrieveRoutes, ThousandsOfFramesAreNotListedInMemory) {
+  constexpr int kFrames = 3000;
+  std::vector<std::string> frames;
+  for (int i = 1; i <= kFrames; ++i) frames.push_back("frame " + std::string(static_cast<std::size_t>(i % 7) * 2, 'x'));
+  Made made = jpeg();
+  made.tail = compressed(frames);
+  archive_.store(part10_file(made));
+  const auto answer = get(std::string(kInstance) + "/pixeldata");
+  ASSERT_EQ(answer.status, 200);
+  EXPECT_TRUE(answer.known_length);
+  EXPECT_EQ(answer.segments, 1U);
+  const auto parts = parts_of(answer);
+  ASSERT_EQ(parts.size(), frames.size());
+  for (std::size_t i = 0; i < parts.size(); ++i) ASSERT_EQ(parts[i].body, frames[i]) << i;
+  EXPECT_EQ(parts[kFrames - 1].head,
+            "Content-Type: image/jpeg; transfer-syntax=1.2.840.10008.1.2.4.50\r\nContent-Location: "
+            "/dicom-web" +
+                std::string(kInstance) + "/bulkdata/7FE00010");
+}
+
+TEST_F(RetrieveRoutes, AFrameOfManyFragmentsIsOneSegment) {
+  Made made = jpeg();
+  const std::vector<std::string> fragments(500, "ab");
+  made.tail = compressed(fragments, 1);
+  archive_.store(part10_file(made));
+  const auto answer = get_as(std::string(kInstance) + "/frames/1", "image/jpeg");
+  EXPECT_EQ(answer.status, 200) << answer.body;
+  EXPECT_EQ(answer.body.size(), 1000U);
+  EXPECT_EQ(answer.segments, 1U);
+}
+
+TEST_F(RetrieveRoutes, BulkDataWithoutAPathIsNoPixelData) {
+  archive_.store(part10_file(native()));
+  EXPECT_EQ(get(std::string(kInstance) + "/bulkdata").status, 404);
+  EXPECT_EQ(get(std::string(kInstance) + "/bulkdata/").status, 404);
+  EXPECT_EQ(get(std::string(kInstance) + "/bulkdata/pixeldata").status, 404);
+}
+
+TEST_F(RetrieveRoutes, AMissingFrameIsMissingWhateverTheClientHolds) {
+  archive_.store(part10_file(native()));
+  const auto target = std::string(kInstance) + "/frames/4";
+  EXPECT_EQ(get(target, {{"If-None-Match", "*"}}).status, 404);
+  EXPECT_EQ(get_as(target, "image/png").status, 404);
+}
+
 TEST_F(RetrieveRoutes, NestedAndOtherBulkValuesResolveByTheirPaths) {
   Made made;
   part10::DataSetBuilder item;
@@ -285,7 +336,8 @@ TEST_F(RetrieveRoutes, NestedAndOtherBulkValuesResolveByTheirPaths) {
   archive_.store(part10_file(made));
   const auto metadata = get(std::string(kInstance) + "/metadata");
   EXPECT_THAT(metadata.body, HasSubstr("/bulkdata/54000100/1/54001010\""));
-  EXPECT_EQ(get_as(std::string(kInstance) + "/bulkdata/54000100/1/54001010", "application/octet-stream").body, std::string(2000, 'w'));
+  EXPECT_EQ(get_as(std::string(kInstance) + "/bulkdata/54000100/1/54001010", "application/octet-stream").body,
+            std::string(2000, 'w'));
 }
 
 TEST_F(RetrieveRoutes, EncapsulatedDocumentsHaveTheirOwnTypeWhenAskedFor) {
@@ -299,7 +351,8 @@ TEST_F(RetrieveRoutes, EncapsulatedDocumentsHaveTheirOwnTypeWhenAskedFor) {
   EXPECT_EQ(asked.header("Content-Type"), "application/pdf");
   EXPECT_EQ(asked.body, pdf);
   EXPECT_EQ(get_as(target + "?accept=application%2Fpdf", "*/*").header("Content-Type"), "application/pdf");
-  EXPECT_THAT(get_as(target, "application/octet-stream").header("Content-Type"), StartsWith("application/octet-stream"));
+  EXPECT_THAT(get_as(target, "application/octet-stream").header("Content-Type"),
+              StartsWith("application/octet-stream"));
   EXPECT_EQ(get_as(target, "image/png").status, 406);
 }
 
@@ -314,7 +367,8 @@ TEST_F(RetrieveRoutes, MetadataAtThreeLevels) {
   EXPECT_EQ(study.header("Content-Type"), "application/dicom+json");
   EXPECT_TRUE(study.compressible);
   const auto one = get(std::string(kInstance) + "/metadata");
-  EXPECT_THAT(one.body, AllOf(StartsWith("[{"), HasSubstr("\"BulkDataURI\":\"/dicom-web" + std::string(kInstance) + "/bulkdata/7FE00010\"")));
+  EXPECT_THAT(one.body, AllOf(StartsWith("[{"), HasSubstr("\"BulkDataURI\":\"/dicom-web" + std::string(kInstance) +
+                                                          "/bulkdata/7FE00010\"")));
   const auto other = get("/studies/1.2.1/series/1.2.1.1/instances/1.2.1.1.2/metadata");
   EXPECT_EQ(study.body, one.body.substr(0, one.body.size() - 1) + "," + other.body.substr(1));
   EXPECT_EQ(get("/studies/1.2.1/series/1.2.1.1/metadata").body, study.body);
@@ -334,7 +388,8 @@ TEST_F(RetrieveRoutes, MetadataAsXmlHasADocumentPerInstance) {
 
 TEST_F(RetrieveRoutes, UnchangedMetadataIsNotSentAgain) {
   archive_.store(part10_file(native()));
-  for (const std::string target : {std::string("/studies/1.2.1/metadata"), std::string("/studies/1.2.1/series/1.2.1.1/metadata")}) {
+  for (const std::string target :
+       {std::string("/studies/1.2.1/metadata"), std::string("/studies/1.2.1/series/1.2.1.1/metadata")}) {
     const auto first = get(target);
     const auto again = get(target, {{"If-None-Match", first.header("ETag")}});
     EXPECT_EQ(again.status, 304);
@@ -352,7 +407,9 @@ TEST_F(RetrieveRoutes, EtagsDifferByTenantRepresentationAndRoot) {
   const auto file = part10_file(native());
   archive_.store(file);
   archive_.store(file, "clinic-b");
-  const auto etag = [&](const char* accept, const char* tenant) { return get(kInstance, {{"Accept", accept}}, tenant).header("ETag"); };
+  const auto etag = [&](const char* accept, const char* tenant) {
+    return get(kInstance, {{"Accept", accept}}, tenant).header("ETag");
+  };
   EXPECT_EQ(etag("application/dicom", "clinic-a"), etag("application/dicom", "clinic-a"));
   EXPECT_NE(etag("application/dicom", "clinic-a"), etag("application/dicom", "clinic-b"));
   EXPECT_NE(etag("application/dicom", "clinic-a"), etag("*/*", "clinic-a"));
@@ -364,7 +421,8 @@ TEST_F(RetrieveRoutes, EtagsDifferByTenantRepresentationAndRoot) {
 TEST_F(RetrieveRoutes, UrisFollowTheProxyThatIsTrusted) {
   archive_.store(part10_file(native()));
   services_.settings.trusted_proxies = {remote_address_};
-  const auto answer = get("/studies/1.2.1/metadata", {{"X-Forwarded-Proto", "https"}, {"X-Forwarded-Host", "pacs.example"}});
+  const auto answer =
+      get("/studies/1.2.1/metadata", {{"X-Forwarded-Proto", "https"}, {"X-Forwarded-Host", "pacs.example"}});
   EXPECT_THAT(answer.body, HasSubstr("\"BulkDataURI\":\"https://pacs.example/dicom-web/studies/1.2.1/"));
   EXPECT_THAT(answer.body, ::testing::Not(HasSubstr("\"/dicom-web")));
 }
@@ -382,13 +440,18 @@ TEST_F(RetrieveRoutes, WadoUri) {
   EXPECT_EQ(get("/wado" + query).status, 406);
   EXPECT_EQ(get("/wado" + query + "&contentType=image/jpeg").status, 406);
   EXPECT_EQ(get("/wado" + query + "&contentType=application/dicom&transferSyntax=1.2.840.10008.1.2").status, 406);
-  for (const char* broken : {"", "?requestType=WADO", "?requestType=WADO&studyUID=1&seriesUID=2",
-                             "?requestType=wado&studyUID=1&seriesUID=2&objectUID=3",
-                             "?requestType=WADO&studyUID=x&seriesUID=2&objectUID=3",
-                             "?requestType=WADO&studyUID=1&seriesUID=2&objectUID=3&transferSyntax=jpeg"}) {
+  for (const char* broken :
+       {"", "?requestType=WADO", "?requestType=WADO&studyUID=1&seriesUID=2",
+        "?requestType=wado&studyUID=1&seriesUID=2&objectUID=3", "?requestType=WADO&studyUID=x&seriesUID=2&objectUID=3",
+        "?requestType=WADO&studyUID=1&seriesUID=2&objectUID=3&transferSyntax=jpeg"}) {
     EXPECT_EQ(get(std::string("/wado") + broken).status, 400) << broken;
   }
   EXPECT_EQ(get("/wado?requestType=WADO&studyUID=1&seriesUID=2&objectUID=3&contentType=application/dicom").status, 404);
+  EXPECT_EQ(get("/wado" + query + "&contentType=application/dicom&anonymize=yes").status, 400)
+      << "names were not asked for";
+  EXPECT_THAT(get("/wado" + query + "&contentType=application/dicom&transferSyntax=1.2.3").body,
+              ::testing::Not(HasSubstr("multipart")))
+      << "WADO-URI has one part";
 }
 
 TEST_F(RetrieveRoutes, RenderingSaysThatItIsNotThereYet) {
@@ -416,7 +479,8 @@ TEST_F(RetrieveRoutes, AWarmInstanceNeedsNoWorker) {
 
 TEST_F(RetrieveRoutes, AnObjectThatVanishesWhileAStudyIsSentCutsTheAnswer) {
   archive_.store(part10_file(native()));
-  const auto located = archive_.retrieves.locate(context_for(), StudyUid("1.2.1"), SeriesUid("1.2.1.1"), SopUid("1.2.1.1.1"));
+  const auto located =
+      archive_.retrieves.locate(context_for(), StudyUid("1.2.1"), SeriesUid("1.2.1.1"), SopUid("1.2.1.1.1"));
   ASSERT_TRUE(located);
   ASSERT_TRUE(archive_.objects.remove(context_for(), (*located)->object_key));
   const auto answer = get_as("/studies/1.2.1", kStored);

@@ -30,6 +30,8 @@ Result<UriRequest> read_request(const http::QueryPairs& query) {
     const auto found = values.find(name);
     return found == values.end() ? std::string() : found->second;
   };
+  // Sending the names to someone who asked for none would be worse than refusing.
+  if (!value_of("anonymize").empty()) return Error::invalid("anonymize can't be done here: nothing was sent");
   if (value_of("requestType") != "WADO") return Error::invalid("requestType=WADO is missing");
   UriRequest wanted;
   for (const char* name : {"studyUID", "seriesUID", "objectUID"}) {
@@ -74,7 +76,9 @@ Task<Response> retrieve_by_uri(Services& services, Request& request) {
   const auto delivery = delivery_of(instance->transfer_syntax, wanted->wish, strict);
   if (!delivery) {
     const std::vector<std::string> stored{instance->transfer_syntax};
-    co_return not_acceptable(instance_offers(stored, strict, true).offers, no_decoder_hint());
+    auto offers = instance_offers(stored, strict, true).offers;
+    std::erase_if(offers, [](const Offer& offer) { return offer.multipart; });
+    co_return not_acceptable(offers, no_decoder_hint());
   }
   const std::string etag = make_etag({"uri", request.context.tenant.view(), instance->object_key.view(), wanted->wish,
                                       strict ? "strict" : "", services.settings.sanitize_preamble ? "sanitized" : ""});

@@ -46,8 +46,8 @@ Result<std::vector<Committed>> MemoryIndex::commit(const RequestContext& ctx, st
 Committed MemoryIndex::commit_one(Tenant& tenant, const TenantId& tenant_id, const InstanceRecord& record,
                                   ConflictPolicy policy, std::set<std::string>& settled, Timestamp now) {
   using Outcome = Committed::Outcome;
-  if (Clock::now() - record.persist_began > kPersistMost) return {Outcome::kTooLate, 0, {}};
-  if (auto defect = defect_of(record)) return {Outcome::kRejected, 0, *std::move(defect)};
+  if (Clock::now() - record.persist_began > kPersistMost) return {Outcome::kTooLate, 0, {}, {}};
+  if (auto defect = defect_of(record)) return {Outcome::kRejected, 0, *std::move(defect), {}};
   const Instance* present = nullptr;
   const auto place = tenant.places.find(record.sop.str());
   if (place != tenant.places.end()) {
@@ -55,25 +55,25 @@ Committed MemoryIndex::commit_one(Tenant& tenant, const TenantId& tenant_id, con
     present = &tenant.studies.at(study).series.at(series).instances.at(record.sop.str());
     if (same_bytes(present->record, record)) {
       settled.insert(record.sop.str());
-      return {Outcome::kUnchanged, 0, {}};
+      return {Outcome::kUnchanged, 0, {}, {}};
     }
-    if (policy == ConflictPolicy::kIgnore) return {Outcome::kIgnored, 0, {}};
-    if (policy == ConflictPolicy::kReject || settled.contains(record.sop.str())) return {Outcome::kConflict, 0, {}};
+    if (policy == ConflictPolicy::kIgnore) return {Outcome::kIgnored, 0, {}, {}};
+    if (policy == ConflictPolicy::kReject || settled.contains(record.sop.str())) return {Outcome::kConflict, 0, {}, {}};
   }
   const std::uint64_t freed = present == nullptr ? 0 : present->record.size;
   if (exceeds(tenant.quota_bytes, tenant.bytes, freed, record.size) ||
       exceeds(tenant.quota_instances, tenant.instances, present == nullptr ? 0 : 1, 1)) {
-    return {Outcome::kNoQuota, 0, {}};
+    return {Outcome::kNoQuota, 0, {}, {}};
   }
   if (objects_.contains(record.object_key.str()) || delete_queue_.contains(record.object_key.str())) {
-    return {Outcome::kRejected, 0, "the object key is in use"};
+    return {Outcome::kRejected, 0, "the object key is in use", {}};
   }
   settled.insert(record.sop.str());
   if (present == nullptr) {
     put(tenant, tenant_id, record, ++tenant.change_no, now);
     tenant.changes.push_back(
         {tenant.change_no, Change::Action::kStored, record.study, record.series, record.sop, now});
-    return {Outcome::kStored, tenant.change_no, {}};
+    return {Outcome::kStored, tenant.change_no, {}, {}};
   }
   const StudyUid old_study = present->record.study;
   const SeriesUid old_series = present->record.series;
@@ -103,7 +103,9 @@ Committed MemoryIndex::commit_one(Tenant& tenant, const TenantId& tenant_id, con
     put(tenant, tenant_id, record, ++tenant.change_no, now);
   }
   tenant.changes.push_back({tenant.change_no, Change::Action::kReplaced, record.study, record.series, record.sop, now});
-  return {Outcome::kReplaced, tenant.change_no, {}};
+  Committed replaced{Outcome::kReplaced, tenant.change_no, {}, {}};
+  if (moves) replaced.moved_from = Committed::Place{old_study, old_series};
+  return replaced;
 }
 
 void MemoryIndex::put(Tenant& tenant, const TenantId& tenant_id, const InstanceRecord& record, std::uint64_t version,

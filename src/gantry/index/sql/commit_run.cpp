@@ -84,7 +84,7 @@ Result<std::vector<Committed>> CommitRun::commit(std::span<const InstanceRecord>
   }
   GANTRY_LET(const bool found, open(wanted));
   if (!found || row_.state != TenantState::kActive) {
-    return std::vector<Committed>(batch.size(), Committed{Outcome::kNoTenant, 0, {}});
+    return std::vector<Committed>(batch.size(), Committed{Outcome::kNoTenant, 0, {}, {}});
   }
   std::vector<Committed> outcomes;
   for (const InstanceRecord& record : batch) {
@@ -99,28 +99,28 @@ Result<std::vector<Committed>> CommitRun::commit(std::span<const InstanceRecord>
 }
 
 Result<Committed> CommitRun::commit_one(const InstanceRecord& record, ConflictPolicy policy) {
-  if (is_too_late(record)) return Committed{Outcome::kTooLate, 0, {}};
-  if (auto defect = defect_of(record)) return Committed{Outcome::kRejected, 0, *std::move(defect)};
+  if (is_too_late(record)) return Committed{Outcome::kTooLate, 0, {}, {}};
+  if (auto defect = defect_of(record)) return Committed{Outcome::kRejected, 0, *std::move(defect), {}};
   const auto found = loaded_.presents.find(record.sop.str());
   const std::optional<Present> present = found == loaded_.presents.end() ? std::nullopt : std::optional(found->second);
   if (present) {
     if (present->study == record.study && present->series == record.series &&
         present->transfer_syntax == record.transfer_syntax && present->dataset_sha256 == record.dataset_sha256) {
       settled_.insert(record.sop.str());
-      return Committed{Outcome::kUnchanged, 0, {}};
+      return Committed{Outcome::kUnchanged, 0, {}, {}};
     }
-    if (policy == ConflictPolicy::kIgnore) return Committed{Outcome::kIgnored, 0, {}};
+    if (policy == ConflictPolicy::kIgnore) return Committed{Outcome::kIgnored, 0, {}, {}};
     if (policy == ConflictPolicy::kReject || settled_.contains(record.sop.str())) {
-      return Committed{Outcome::kConflict, 0, {}};
+      return Committed{Outcome::kConflict, 0, {}, {}};
     }
   }
   const std::uint64_t freed = present ? present->size : 0;
   if (exceeds(row_.quota_bytes, row_.bytes, freed, record.size) ||
       exceeds(row_.quota_instances, row_.instances, present ? 1 : 0, 1)) {
-    return Committed{Outcome::kNoQuota, 0, {}};
+    return Committed{Outcome::kNoQuota, 0, {}, {}};
   }
   if (loaded_.used_keys.contains(record.object_key.str())) {
-    return Committed{Outcome::kRejected, 0, "the object key is in use"};
+    return Committed{Outcome::kRejected, 0, "the object key is in use", {}};
   }
   const bool moves = present && (present->study != record.study || present->series != record.series);
   if (moves) {
@@ -132,7 +132,7 @@ Result<Committed> CommitRun::commit_one(const InstanceRecord& record, ConflictPo
   GANTRY_LET(const bool written, write_instance(record, version, why));
   if (!written) {
     if (moves) return Error::internal("a row that replaces another one was refused: " + why);
-    return Committed{Outcome::kRejected, 0, std::move(why)};
+    return Committed{Outcome::kRejected, 0, std::move(why), {}};
   }
   row_.change_no = version;
   if (present && !moves) {
@@ -148,7 +148,9 @@ Result<Committed> CommitRun::commit_one(const InstanceRecord& record, ConflictPo
   loaded_.presents.insert_or_assign(
       record.sop.str(), Present{record.study, record.series, record.transfer_syntax, record.object_key.str(),
                                 record.dataset_sha256, record.size});
-  return Committed{present ? Outcome::kReplaced : Outcome::kStored, version, {}};
+  Committed committed{present ? Outcome::kReplaced : Outcome::kStored, version, {}, {}};
+  if (moves) committed.moved_from = Committed::Place{present->study, present->series};
+  return committed;
 }
 
 Result<bool> CommitRun::write_instance(const InstanceRecord& record, std::uint64_t version, std::string& why) {
@@ -167,7 +169,7 @@ Result<void> CommitRun::count_in(const InstanceRecord& record, std::uint64_t ver
       ++study->series;
       ++row_.series;
       // The row may come from the six calls: from here on it counts, with the modality it has.
-      study->recount_modalities = series->existed;
+      study->recount_modalities = study->recount_modalities || series->existed;
     }
   } else {
     // What only the replaced bytes said goes with them.

@@ -305,7 +305,8 @@ TEST_F(SqliteIndexTest, TheLogStaysBoundedUnderSteadyWritesAndReads) {
   done = true;
   for (auto& reader : readers) reader.join();
   EXPECT_GT(written, 16U << 20);
-  EXPECT_LT(most, 12U << 20) << "without restarts it would hold everything written, several times";
+  // A slow machine may need what the checkpointer does from 16 times log_bytes on: wait longer for readers.
+  EXPECT_LT(most, 24U << 20) << "without restarts it would hold everything written, several times";
 }
 
 TEST_F(SqliteIndexTest, NothingAcknowledgedIsLostWhenTheProcessIsKilled) {

@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 namespace gantry::storage {
@@ -37,5 +38,13 @@ int FileOps::rename_new(int from_directory, const char* from, int to_directory, 
 int FileOps::unlink(int directory, const char* path) { return ::unlinkat(directory, path, 0); }
 
 int FileOps::remove_directory(int parent, const char* path) { return ::unlinkat(parent, path, AT_REMOVEDIR); }
+
+int FileOps::space(int directory, std::uint64_t& free, std::uint64_t& all) {
+  struct statvfs status {};
+  if (::fstatvfs(directory, &status) != 0) return -1;
+  free = static_cast<std::uint64_t>(status.f_bavail) * status.f_frsize;
+  all = static_cast<std::uint64_t>(status.f_blocks) * status.f_frsize;
+  return 0;
+}
 
 }  // namespace gantry::storage

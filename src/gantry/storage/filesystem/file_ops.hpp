@@ -24,6 +24,8 @@ class FileOps {
   virtual int rename_new(int from_directory, const char* from, int to_directory, const char* to);
   virtual int unlink(int directory, const char* path);         ///< unlinkat(2)
   virtual int remove_directory(int parent, const char* path);  ///< unlinkat(2) with AT_REMOVEDIR
+  /// Bytes in the file system of `directory` (fstatvfs(2)): those that this process may still write, and all.
+  virtual int space(int directory, std::uint64_t& free, std::uint64_t& all);
 };
 
 }  // namespace gantry::storage

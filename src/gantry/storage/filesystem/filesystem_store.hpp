@@ -12,7 +12,8 @@ class FileOps;
 /// Objects as files under `root`: `objects/{key}` and, on the same file system, `tmp/` for what is on its way in. Files
 /// are 0600, directories 0700. Several processes may share a root: temporary files are locked by whoever writes them.
 /// A directory whose sync has failed once is not trusted again by this process: what is stored there is refused with
-/// kUnavailable and check() fails, until a restart (a second sync may claim success for what the first one lost).
+/// kUnavailable and check() fails, until a restart (a second sync may claim success for what the first one lost). The
+/// last 5 % of the file system, at most 256 MB, take no objects; check() fails there, too.
 class FilesystemStore final : public ObjectStore {
  public:
   /// Makes what is missing of `root`, durable. kUnavailable: can't be made, read or written. `ops` outlives the store.

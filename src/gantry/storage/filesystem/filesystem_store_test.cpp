@@ -62,6 +62,16 @@ class RecordingOps final : public FileOps {
     return at(std::string("remove_directory ") + path, [&] { return FileOps::remove_directory(parent, path); });
   }
 
+  int space(int /*directory*/, std::uint64_t& free, std::uint64_t& all) override {
+    if (!knows_space) {
+      errno = ENOSYS;
+      return -1;
+    }
+    free = free_bytes;
+    all = all_bytes;
+    return 0;
+  }
+
   /// The next call of that name fails once.
   void fail_next(std::string name, int error) {
     const std::scoped_lock lock(mutex_);
@@ -74,6 +84,8 @@ class RecordingOps final : public FileOps {
   }
   std::function<void()> before_rename;  ///< once
   bool short_writes = false;
+  bool knows_space = true;
+  std::uint64_t free_bytes = 1ULL << 40, all_bytes = 1ULL << 41;
 
  private:
   template <class Call>
@@ -251,6 +263,35 @@ TEST_F(FilesystemStoreTest, SaysThatTheDiskIsFull) {
   ops.fail_next("write", ENOSPC);
   EXPECT_FALSE(store->check(ctx));
   EXPECT_TRUE(store->check(ctx));
+}
+
+TEST_F(FilesystemStoreTest, KeepsTheLastOfTheDiskForTheIndexAndForDeleting) {
+  const auto key = new_key();
+  ASSERT_TRUE(put(key));
+  auto large = store->stage(ctx);
+  ASSERT_TRUE(large);
+  for (const std::uint64_t all : {std::uint64_t{1} << 41, std::uint64_t{1'000'000'000}}) {
+    const std::uint64_t reserve = std::min<std::uint64_t>(256 << 20, all / 20);
+    ops.all_bytes = all;
+    ops.free_bytes = reserve;
+    EXPECT_TRUE(put(new_key()));
+    EXPECT_TRUE(store->check(ctx));
+    ops.free_bytes = reserve - 1;
+    const auto refused = put(new_key());
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().kind(), ErrorKind::kUnavailable);
+    EXPECT_THAT(refused.error().detail(), HasSubstr("the disk is full"));
+    EXPECT_FALSE(store->check(ctx)) << "not ready: it takes nothing";
+    EXPECT_TRUE(store->open(ctx, key)) << "but gives";
+  }
+  // One that was on its way in stops, too, and does not take the rest of the disk.
+  const std::vector<std::byte> bytes(8 << 20);
+  EXPECT_FALSE((*large)->write(bytes));
+  EXPECT_FALSE((*large)->write(std::span(bytes).first(1)));
+  EXPECT_FALSE(store->persist(ctx, *std::move(large), new_key()));
+  EXPECT_TRUE(store->remove(ctx, key));
+  ops.knows_space = false;
+  EXPECT_TRUE(put(new_key())) << "where nobody says how much there is, a failing write tells";
 }
 
 TEST_F(FilesystemStoreTest, KeepsARefusedWriteInMind) {

@@ -20,6 +20,8 @@ namespace {
 constexpr std::uint64_t kWritebackBytes = 8U << 20;
 constexpr std::string_view kEnding = ".part";
 constexpr int kTriesMost = 8;
+constexpr std::uint64_t kReserveBytesMost = 256U << 20;
+constexpr std::uint64_t kReserveShare = 20;
 
 bool lock(int file) {
   if (::flock(file, LOCK_EX | LOCK_NB) == 0) return true;
@@ -43,6 +45,16 @@ Result<StagingFolder::Created> StagingFolder::create() {
     ops_.unlink(directory_.get(), created.name.c_str());
   }
   return Error::unavailable("temporary files are removed as often as they are made");
+}
+
+Result<void> StagingFolder::check_room() const {
+  std::uint64_t free = 0, all = 0;
+  // A file system that does not say is believed to have room: a write that fails tells, too.
+  if (ops_.space(directory_.get(), free, all) != 0) return {};
+  const auto reserve = std::min(kReserveBytesMost, all / kReserveShare);
+  if (free >= reserve) return {};
+  return Error::unavailable("the disk is full: its last " + std::to_string(reserve >> 20) +
+                            " MB are kept for the index and for deleting");
 }
 
 bool StagingFolder::sweep_one(const char* name, std::chrono::seconds age) {
@@ -72,6 +84,7 @@ Result<void> StagingFolder::sweep(std::chrono::seconds age) {
 }
 
 Result<std::unique_ptr<StagedFile>> StagedFile::create(std::shared_ptr<StagingFolder> folder) {
+  GANTRY_TRY(folder->check_room());
   GANTRY_LET(auto created, folder->create());
   return std::unique_ptr<StagedFile>(new StagedFile(std::move(folder), std::move(created)));
 }
@@ -104,6 +117,10 @@ Result<void> StagedFile::write(std::span<const std::byte> bytes) {
     if (folder_->ops().begin_writeback(file_.get(), begin, size_ - begin) != 0 && errno != ENOSYS && errno != EINVAL &&
         errno != EOPNOTSUPP) {
       return fail(errno, "writing a temporary file back");
+    }
+    if (auto room = folder_->check_room(); !room) {
+      error_ = room.error();
+      return room;
     }
   }
   return {};

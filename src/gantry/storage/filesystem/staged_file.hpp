@@ -23,6 +23,10 @@ class StagingFolder {
   };
   /// A new, locked, empty file. Errors: kUnavailable.
   Result<Created> create();
+  /// kUnavailable when only the reserve is left: the last 5 % of the file system, at most 256 MB. The index, which
+  /// often lies beside the objects, needs some room even for deleting; without the reserve a full archive could not be
+  /// emptied.
+  [[nodiscard]] Result<void> check_room() const;
   /// Removes files that nobody locks and nobody wrote to for `age`.
   Result<void> sweep(std::chrono::seconds age);
 
