@@ -69,7 +69,7 @@ class Log::Writer {
 
   void flush() {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this, until = appended_] { return settled_ >= until; });
+    changed_.wait(lock, [this, until = appended_] { return settled_ >= until || reader_stands_; });
   }
 
   void count_dropped() {
@@ -107,6 +107,7 @@ class Log::Writer {
       lock.lock();
       dropped_ += lost;
       settled_ = until;
+      reader_stands_ = false;
       changed_.notify_all();
       if (stopping_ && lost > 0) return;
     }
@@ -125,10 +126,16 @@ class Log::Writer {
 
   /// How many lines could not be written.
   std::uint64_t write_all(std::string_view text) {
+    bool stands = false;
     while (!text.empty()) {
       // Waiting is done by poll, so that the end of the process does not hang on a reader that stands still.
       pollfd wait{fd_, POLLOUT, 0};
       const int ready = ::poll(&wait, 1, kGiveUpMs);
+      if ((ready == 0) != stands) {
+        const std::scoped_lock lock(mutex_);
+        stands = reader_stands_ = ready == 0;
+        changed_.notify_all();
+      }
       if (ready == 0) {
         const std::scoped_lock lock(mutex_);
         if (stopping_) break;
@@ -156,6 +163,7 @@ class Log::Writer {
   std::uint64_t appended_ = 0, settled_ = 0;  // lines
   std::uint64_t dropped_ = 0;
   bool stopping_ = false;
+  bool reader_stands_ = false;  ///< took nothing for kGiveUpMs
   std::thread thread_;
 };
 

@@ -85,7 +85,7 @@ class Log {
   void warn(std::string_view message, std::initializer_list<Field> fields = {}) noexcept;
   void error(std::string_view message, std::initializer_list<Field> fields = {}) noexcept;
 
-  /// Returns when all lines so far were handed to the descriptor, or could not be.
+  /// Returns when all lines so far were handed to the descriptor, or could not be, or its reader takes nothing for 2 s.
   void flush() noexcept;
   /// Lines that were lost: the buffer was full, memory ran out, or the descriptor failed.
   [[nodiscard]] std::uint64_t dropped() const noexcept;

@@ -97,6 +97,9 @@ struct Pipe {
   }
   std::string rest() {
     to.reset();
+    return until_the_end();
+  }
+  std::string until_the_end() {
     std::string all;
     std::array<char, 4096> piece{};
     for (;;) {
@@ -183,24 +186,20 @@ TEST(Log, LinesOfManyThreadsStayWholeAndInTheirOrder) {
 TEST(Log, AReaderThatStandsStillCostsLinesAndNeverStallsACaller) {
   Pipe pipe;
   std::string all;
+  std::thread reader;
   {
     Log log({.format = LogFormat::kJson, .fd = pipe.to.get(), .waiting_bytes = 10'000});
     const std::string long_text(1000, 'x');
     for (int i = 0; i < 1000; ++i) log.info("m", {{"x", long_text}});  // 1 MB into a pipe that holds 64 kB
     EXPECT_GT(log.dropped(), 500U);
-    std::thread reader([&] {
-      std::array<char, 4096> piece{};
-      while (all.find("log lines were dropped") == std::string::npos) {
-        const auto count = ::read(pipe.from.get(), piece.data(), piece.size());
-        if (count <= 0) break;
-        all.append(piece.data(), static_cast<std::size_t>(count));
-      }
-    });
-    log.flush();
+    log.flush();  // gives up
+    reader = std::thread([&] { all = pipe.until_the_end(); });
     log.info("after");
-    reader.join();
   }
+  pipe.to.reset();
+  reader.join();
   EXPECT_THAT(all, HasSubstr("\"level\":\"warn\",\"message\":\"log lines were dropped"));
+  EXPECT_THAT(lines_of(all), Each(EndsWith("}"))) << "no line is torn";
 }
 
 TEST(Log, AReaderThatWentAwayDoesNotEndTheProcess) {
