@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "gantry/index/instance_index.hpp"
+#include "gantry/index/table_store.hpp"
 #include "gantry/index/mongo/mongo_settings.hpp"
 
 namespace gantry::index {
@@ -12,7 +13,7 @@ namespace gantry::index {
 /// The index in MongoDB 4.4 or later, shared by any number of nodes: in transactions on a replica set or sharded
 /// cluster, by a log of its own on a stand-alone server (mongo/writer.hpp). FerretDB 1.24 serves small archives with
 /// one node. Text that is no UTF-8 can't be kept: its broken bytes become U+FFFD.
-class MongoIndex final : public InstanceIndex {
+class MongoIndex final : public InstanceIndex, public TableStore {
  public:
   /// Connects and looks at the schema, or brings it up to date (`settings.migrate`). kUnsupported: made by a newer
   /// major, or older than needed and not to be migrated, or MongoDB before 4.4; kUnavailable: no answer now; kInvalid:
@@ -56,6 +57,10 @@ class MongoIndex final : public InstanceIndex {
   Result<std::optional<JsonRow>> get_json_meta(const RequestContext& ctx, const StudyUid& study,
                                                const SeriesUid& series) override;
   Result<void> check(const RequestContext& ctx) override;
+  /// All or nothing for each row alone.
+  Result<Page> read_page(const RequestContext& ctx, const sql::Table& table, const std::string& from,
+                         std::size_t rows_most, std::size_t bytes_most) override;
+  Result<void> put_rows(const RequestContext& ctx, const sql::Table& table, const sql::CellRows& rows) override;
   [[nodiscard]] std::optional<PoolStats> pool_stats() const override;
 
   /// Finishes what writers that died left half done, in all tenants. open() does it, and so does the work on deletions.

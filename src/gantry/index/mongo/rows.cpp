@@ -1,8 +1,6 @@
 #include "gantry/index/mongo/rows.hpp"
 
 #include <algorithm>
-#include <cassert>
-#include <unordered_map>
 
 #include "gantry/index/sql/read_rows.hpp"
 
@@ -14,10 +12,6 @@ using sql::ColumnType;
 using sql::Table;
 
 namespace {
-
-const Cell& cell_in(const Table& table, const CellRow& row, std::string_view column) {
-  return row[static_cast<std::size_t>(column_of(table, column))];
-}
 
 bool is_number(ColumnType type) { return type == ColumnType::kInteger || type == ColumnType::kTime; }
 
@@ -47,33 +41,15 @@ std::string change_id(std::string_view tenant, std::uint64_t version) {
   return std::string(tenant).append("/").append(number);
 }
 
-int column_of(const Table& table, std::string_view name) {
-  static const auto places = [] {
-    std::map<const Table*, std::unordered_map<std::string_view, int>> all;
-    for (const Table* const each : sql::tables()) {
-      for (std::size_t i = 0; i < each->columns.size(); ++i) all[each][each->columns[i].name] = static_cast<int>(i);
-    }
-    return all;
-  }();
-  const auto& columns = places.at(&table);
-  const auto at = columns.find(name);
-  assert(at != columns.end());
-  return at->second;
-}
-
-const std::string& text_in(const Table& table, const CellRow& row, std::string_view column) {
-  return std::get<std::string>(cell_in(table, row, column));
-}
-
-std::int64_t number_in(const Table& table, const CellRow& row, std::string_view column) {
-  return std::get<std::int64_t>(cell_in(table, row, column));
-}
-
 Document to_document(const Table& table, const CellRow& row) {
   Document document;
   const auto text = [&](std::string_view column) -> const std::string& { return text_in(table, row, column); };
   if (&table == &sql::kDeleteQueueTable) {
     document.text("_id", text("object_key"));
+  } else if (&table == &sql::kTenantTable) {
+    document.text("_id", text("tenant_id"));
+  } else if (&table == &sql::kNoteTable) {
+    document.text("_id", text("name"));
   } else if (&table == &sql::kStudyTable) {
     document.text("_id", study_id(text("tenant_id"), text("study_uid")));
   } else if (&table == &sql::kImageTable) {
@@ -152,30 +128,6 @@ Document columns_only(std::span<const std::string_view> columns) {
   Document projection;
   for (const std::string_view column : columns) projection.small(column, 1);
   return projection;
-}
-
-CellsView::CellsView(const Table& table, const CellRow& row, std::string_view select_list) {
-  while (!select_list.empty()) {
-    const auto cut = select_list.find(", ");
-    std::string_view name = select_list.substr(0, cut);
-    if (const auto dot = name.find('.'); dot != std::string_view::npos) name.remove_prefix(dot + 1);
-    add(table, row, name);
-    select_list.remove_prefix(cut == std::string_view::npos ? select_list.size() : cut + 2);
-  }
-}
-
-void CellsView::add(const Table& table, const CellRow& row, std::string_view column) {
-  cells_.push_back(&cell_in(table, row, column));
-}
-
-std::string_view CellsView::view(int i) const {
-  const auto* const text = std::get_if<std::string>(cells_[static_cast<std::size_t>(i)]);
-  return text == nullptr ? std::string_view() : *text;
-}
-
-std::int64_t CellsView::integer(int i) const {
-  const auto* const number = std::get_if<std::int64_t>(cells_[static_cast<std::size_t>(i)]);
-  return number == nullptr ? 0 : *number;
 }
 
 sql::StudyState to_study(const CellRow& row) {

@@ -10,6 +10,7 @@
 
 #include "gantry/base/ids.hpp"
 #include "gantry/index/mongo/bson.hpp"
+#include "gantry/index/sql/cells.hpp"
 #include "gantry/index/sql/commit_rows.hpp"
 #include "gantry/index/sql/table.hpp"
 #include "gantry/index/sql/tables.hpp"
@@ -46,29 +47,10 @@ inline constexpr const char* kSchema = "gantry_schema";
 /// Only some columns are needed, _id is not: {column: 1, …}.
 [[nodiscard]] Document columns_only(std::span<const std::string_view> columns);
 
-/// Where a column is in a row of `table`.
-[[nodiscard]] int column_of(const sql::Table& table, std::string_view name);
-[[nodiscard]] const std::string& text_in(const sql::Table& table, const sql::CellRow& row, std::string_view column);
-[[nodiscard]] std::int64_t number_in(const sql::Table& table, const sql::CellRow& row, std::string_view column);
-
-/// Some cells in the order in which a statement of sql/ would have given them, for sql/read_rows.hpp.
-class CellsView {
- public:
-  CellsView() = default;
-  /// The columns that a SELECT list names ("a, x.b, …").
-  CellsView(const sql::Table& table, const sql::CellRow& row, std::string_view select_list);
-  void add(const sql::Table& table, const sql::CellRow& row, std::string_view column);
-  void add(const sql::Cell& cell) { cells_.push_back(&cell); }
-
-  [[nodiscard]] std::string_view view(int i) const;
-  [[nodiscard]] std::string text(int i) const { return std::string(view(i)); }
-  [[nodiscard]] std::int64_t integer(int i) const;
-  [[nodiscard]] std::uint64_t count(int i) const { return static_cast<std::uint64_t>(integer(i)); }
-  [[nodiscard]] Timestamp time(int i) const { return sql::timestamp(integer(i)); }
-
- private:
-  std::vector<const sql::Cell*> cells_;
-};
+using sql::CellsView;
+using sql::column_of;
+using sql::number_in;
+using sql::text_in;
 
 [[nodiscard]] sql::StudyState to_study(const sql::CellRow& row);
 [[nodiscard]] sql::SeriesState to_series(const sql::CellRow& row);

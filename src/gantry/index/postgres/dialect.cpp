@@ -1,5 +1,6 @@
 #include "gantry/index/postgres/dialect.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include "gantry/index/fields.hpp"
@@ -63,6 +64,8 @@ class PostgresDialect final : public sql::NetworkDialect {
           "CREATE UNIQUE INDEX IF NOT EXISTS " + name + "_key ON " + name + " (" + std::string(table.key) + ")",
           "ALTER TABLE " + name + " REPLICA IDENTITY USING INDEX " + name + "_key"};
     }
+    const bool of_tenants = std::ranges::any_of(table.columns, [](const Column& c) { return c.name == "tenant_id"; });
+    if (!of_tenants) return statements;
     for (const auto& statement : {
              "ALTER TABLE " + name + " ENABLE ROW LEVEL SECURITY",
              "ALTER TABLE " + name + " FORCE ROW LEVEL SECURITY",  // for the owner, too

@@ -177,6 +177,15 @@ std::vector<Migration> migrations(const Dialect& dialect) {
   return all;
 }
 
+void Dialect::above(Text& sql, std::span<const std::string_view> columns, const std::vector<Value>& values) const {
+  sql << "(" << column_list(columns) << ") > (";
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (i > 0) sql << ", ";
+    sql.bind(values[i]);
+  }
+  sql << ")";
+}
+
 std::string create_schema_table(const Dialect& dialect) {
   const std::string integer(dialect.type_name(ColumnType::kInteger));
   return "CREATE TABLE IF NOT EXISTS " + std::string(kSchemaTable) + " (migration " + integer + ", major " + integer +

@@ -53,6 +53,8 @@ class Dialect {
   virtual void array_rows(Text& sql, const std::vector<std::string>& values) const = 0;
   /// A join whose left side is read first.
   [[nodiscard]] virtual std::string_view ordered_join() const = 0;
+  /// Do the columns, from left to right, stand above the values in their order? Such that an index over them is used.
+  virtual void above(Text& sql, std::span<const std::string_view> columns, const std::vector<Value>& values) const;
   /// LIMIT for "all rows", where OFFSET needs one.
   [[nodiscard]] virtual std::string_view no_limit() const = 0;
   /// The most bytes of a term that dicom_term's key holds; longer ones are cut by term_key().

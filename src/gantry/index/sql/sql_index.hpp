@@ -4,12 +4,13 @@
 
 #include "gantry/index/instance_index.hpp"
 #include "gantry/index/sql/session.hpp"
+#include "gantry/index/table_store.hpp"
 
 namespace gantry::index::sql {
 
 /// InstanceIndex over an SQL database behind a network, in its dialect. A provider lends sessions; all statements are
 /// here.
-class SqlIndex : public InstanceIndex {
+class SqlIndex : public InstanceIndex, public TableStore {
  public:
   Result<std::vector<Committed>> commit(const RequestContext& ctx, std::span<const InstanceRecord> batch,
                                         ConflictPolicy policy) override;
@@ -45,6 +46,10 @@ class SqlIndex : public InstanceIndex {
   Result<std::optional<JsonRow>> get_json_meta(const RequestContext& ctx, const StudyUid& study,
                                                const SeriesUid& series) override;
   Result<void> check(const RequestContext& ctx) override;
+
+  Result<Page> read_page(const RequestContext& ctx, const Table& table, const std::string& from, std::size_t rows_most,
+                         std::size_t bytes_most) override;
+  Result<void> put_rows(const RequestContext& ctx, const Table& table, const CellRows& rows) override;
 
  protected:
   using Work = std::function<Result<void>(Session&)>;

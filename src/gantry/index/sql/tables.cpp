@@ -168,6 +168,11 @@ constexpr Index kDeleteQueueIndexes[] = {
     {"dicom_delete_queue_due", "due_time, object_key"},
 };
 
+constexpr Column kNoteColumns[] = {
+    {"name", kUid},
+    {"text", kText},
+};
+
 constexpr Column kTermColumns[] = {
     {"tenant_id", kUid},      {"kind", kInteger},  {"term", kKey},       {"study_date_key", kUid},
     {"study_time_key", kUid}, {"study_uid", kUid}, {"series_uid", kUid},
@@ -218,9 +223,12 @@ constinit const Table kTermTable{
     "dicom_term", "tenant_id, kind, term, study_date_key DESC, study_time_key DESC, study_uid, series_uid", true,
     kTermColumns, {}};
 
+constinit const Table kNoteTable{"gantry_note", "name", true, kNoteColumns, {}, 2};
+
 std::span<const Table* const> tables() noexcept {
-  static constexpr std::array<const Table*, 8> kAll{&kTenantTable, &kStudyTable,  &kStateTable,       &kImageTable,
-                                                    &kJsonTable,   &kChangeTable, &kDeleteQueueTable, &kTermTable};
+  static constexpr std::array<const Table*, 9> kAll{&kTenantTable, &kStudyTable,  &kStateTable,       &kImageTable,
+                                                    &kJsonTable,   &kChangeTable, &kDeleteQueueTable, &kTermTable,
+                                                    &kNoteTable};
   return kAll;
 }
 

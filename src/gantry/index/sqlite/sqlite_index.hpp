@@ -6,6 +6,7 @@
 #include <string>
 
 #include "gantry/index/instance_index.hpp"
+#include "gantry/index/table_store.hpp"
 
 namespace gantry::index {
 
@@ -23,7 +24,7 @@ struct SqliteSettings {
 
 /// The embedded index: one file, WAL, synchronous = FULL, one writer (commits take turns) beside several readers, each
 /// of which sees one consistent state. The caller sees to it that no other process writes.
-class SqliteIndex final : public InstanceIndex {
+class SqliteIndex final : public InstanceIndex, public TableStore {
  public:
   /// Opens or makes the file and brings its schema up to date. kUnsupported: made by a newer major; kInternal: damaged
   /// or no database; kUnavailable: can't be opened or written now.
@@ -62,6 +63,10 @@ class SqliteIndex final : public InstanceIndex {
                                                const SeriesUid& series) override;
   /// Also fails when moving the log into the database failed last time.
   Result<void> check(const RequestContext& ctx) override;
+
+  Result<Page> read_page(const RequestContext& ctx, const sql::Table& table, const std::string& from,
+                         std::size_t rows_most, std::size_t bytes_most) override;
+  Result<void> put_rows(const RequestContext& ctx, const sql::Table& table, const sql::CellRows& rows) override;
 
   /// How `query` would be answered, as SQLite explains it: a line per step. For tests and operators.
   Result<std::vector<std::string>> explain(const RequestContext& ctx, const SearchQuery& query);

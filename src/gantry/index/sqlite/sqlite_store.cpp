@@ -7,7 +7,24 @@
 namespace gantry::index::sqlite {
 namespace {
 
-/// Binds a row's cells; the row outlives the query's use. Without columns there are no blobs.
+/// An instance keeps its created_time when other bytes replace the first ones.
+const std::string& upsert_instance() {
+  static const std::string text = [] {
+    constexpr std::array<std::string_view, 1> kKept{"created_time"};
+    return sql::upsert_into(sql::sqlite_dialect(), sql::kImageTable, kKept);
+  }();
+  return text;
+}
+
+std::string scope_of(const sql::CommitStore::Scope& scope) {
+  std::string where = " WHERE tenant_id = ?1 AND study_uid = ?2";
+  if (scope.series) where += " AND series_uid = ?3";
+  if (scope.sop) where += " AND sop_uid = ?4";
+  return where;
+}
+
+}  // namespace
+
 void bind_row(Query& query, std::span<const sql::Column> columns, const sql::CellRow& row) {
   for (std::size_t i = 0; i < row.size(); ++i) {
     if (const auto* number = std::get_if<std::int64_t>(&row[i])) {
@@ -20,27 +37,9 @@ void bind_row(Query& query, std::span<const sql::Column> columns, const sql::Cel
   }
 }
 
-/// An instance keeps its created_time when other bytes replace the first ones.
-const std::string& upsert_instance() {
-  static const std::string text = [] {
-    constexpr std::array<std::string_view, 1> kKept{"created_time"};
-    return sql::upsert_into(sql::sqlite_dialect(), sql::kImageTable, kKept);
-  }();
-  return text;
-}
-
 std::string insert_missing(const sql::Table& table) {
   return sql::insert_into(sql::sqlite_dialect(), table) + " ON CONFLICT DO NOTHING";
 }
-
-std::string scope_of(const sql::CommitStore::Scope& scope) {
-  std::string where = " WHERE tenant_id = ?1 AND study_uid = ?2";
-  if (scope.series) where += " AND series_uid = ?3";
-  if (scope.sop) where += " AND sop_uid = ?4";
-  return where;
-}
-
-}  // namespace
 
 Result<std::optional<sql::TenantRow>> SqliteStore::begin(const Wanted& wanted, Loaded& loaded) {
   std::optional<sql::TenantRow> row;

@@ -5,6 +5,11 @@
 
 namespace gantry::index::sqlite {
 
+/// Binds a row's cells; the row outlives the query's use. Without columns there are no blobs.
+void bind_row(Query& query, std::span<const sql::Column> columns, const sql::CellRow& row);
+/// INSERT of a row unless its key is there.
+[[nodiscard]] std::string insert_missing(const sql::Table& table);
+
 /// A CommitStore in a transaction of the writer. There are no round trips to save: statements run one by one.
 class SqliteStore final : public sql::CommitStore {
  public:
