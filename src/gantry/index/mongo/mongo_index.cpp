@@ -50,10 +50,43 @@ Result<std::unique_ptr<MongoIndex>> MongoIndex::open(MongoSettings settings) {
   RequestContext ctx;
   {
     GANTRY_LET(Session session, impl->pool->lend(ctx));
-    GANTRY_TRY(settings.migrate ? mongo::migrate(session) : mongo::check_schema(session));
+    if (settings.migrate) GANTRY_TRY(mongo::migrate(session, impl->pool->database_now(), [](const SchemaStep&) {}));
+    GANTRY_LET(const SchemaState state, mongo::schema_state(session));
+    GANTRY_TRY(check_schema(state));
   }
   GANTRY_TRY(impl->writer->finish_abandoned(ctx));
   return std::unique_ptr<MongoIndex>(new MongoIndex(std::move(impl)));
+}
+
+namespace {
+
+/// With its own connections.
+class OwnSchema final : public SchemaAdmin {
+ public:
+  explicit OwnSchema(std::unique_ptr<mongo::Pool> pool) : pool_(std::move(pool)) {}
+  Result<SchemaState> state(Deadline deadline) override {
+    GANTRY_LET(Session session, lend(deadline));
+    return mongo::schema_state(session);
+  }
+  Result<void> migrate(Deadline deadline, const std::function<void(const SchemaStep&)>& told) override {
+    GANTRY_LET(Session session, lend(deadline));
+    return mongo::migrate(session, pool_->database_now(), told);
+  }
+
+ private:
+  Result<Session> lend(Deadline deadline) {
+    RequestContext ctx;
+    ctx.deadline = deadline;
+    return pool_->lend(ctx);
+  }
+  std::unique_ptr<mongo::Pool> pool_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<SchemaAdmin>> MongoIndex::open_schema(const MongoSettings& settings) {
+  GANTRY_LET(auto pool, mongo::Pool::open(settings));
+  return std::unique_ptr<SchemaAdmin>(std::make_unique<OwnSchema>(std::move(pool)));
 }
 
 Result<void> MongoIndex::finish_abandoned(const RequestContext& ctx) { return impl_->writer->finish_abandoned(ctx); }

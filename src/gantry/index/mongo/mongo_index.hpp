@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "gantry/index/instance_index.hpp"
+#include "gantry/index/schema.hpp"
 #include "gantry/index/table_store.hpp"
 #include "gantry/index/mongo/mongo_settings.hpp"
 
@@ -19,6 +20,8 @@ class MongoIndex final : public InstanceIndex, public TableStore {
   /// major, or older than needed and not to be migrated, or MongoDB before 4.4; kUnavailable: no answer now; kInvalid:
   /// the URL.
   static Result<std::unique_ptr<MongoIndex>> open(MongoSettings settings);
+  /// For bringing the schema up to date without opening it.
+  static Result<std::unique_ptr<SchemaAdmin>> open_schema(const MongoSettings& settings);
   ~MongoIndex() override;
 
   Result<std::vector<Committed>> commit(const RequestContext& ctx, std::span<const InstanceRecord> batch,

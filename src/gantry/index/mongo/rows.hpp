@@ -26,6 +26,7 @@ inline constexpr const char* kJsons = "dicom_json_meta";
 inline constexpr const char* kChanges = "dicom_change";
 inline constexpr const char* kQueue = "dicom_delete_queue";
 inline constexpr const char* kBatches = "dicom_batch";  ///< batches on their way into a stand-alone server
+inline constexpr const char* kNotes = "gantry_note";
 inline constexpr const char* kSchema = "gantry_schema";
 
 // `_id`s. No part has a slash but an object key.

@@ -8,6 +8,8 @@
 namespace gantry::index::mongo {
 namespace {
 
+void free_text(char* text) { bson_free(text); }
+
 struct IndexSpec {
   const char* collection;
   const char* name;
@@ -51,61 +53,80 @@ Document keys_of(std::string_view list) {
   return keys;
 }
 
-Result<std::optional<Document>> schema_row(Session& session) {
-  Find find;
-  find.filter = by_text("_id", "schema");
-  return session.find_one(kSchema, find);
-}
-
-Result<void> not_newer(const std::optional<Document>& row) {
-  if (row && number_of(*row->raw(), "major") > sql::kSchemaMajor) {
-    return Error::unsupported("the index was made by a newer Gantry (schema " +
-                              std::to_string(number_of(*row->raw(), "major")) + "); this one knows " +
-                              std::to_string(sql::kSchemaMajor));
-  }
-  return {};
-}
-
-}  // namespace
-
-Result<void> check_schema(Session& session) {
-  GANTRY_LET(const auto row, schema_row(session));
-  GANTRY_TRY(not_newer(row));
-  const bool old = !row || number_of(*row->raw(), "major") < sql::kSchemaMajor ||
-                   number_of(*row->raw(), "minor") < sql::kSchemaMinor;
-  if (old) return Error::unsupported("the index's schema is older than this program needs: run `gantry migrate`");
-  return {};
-}
-
-Result<void> migrate(Session& session) {
-  GANTRY_LET(const auto row, schema_row(session));
-  GANTRY_TRY(not_newer(row));
+/// The commands that make what this program needs. Each may run again.
+std::vector<Document> commands() {
+  std::vector<Document> all;
   for (const auto& [collection, name, keys, sparse] : kIndexes) {
     Document index;
     index.document("key", keys_of(keys)).text("name", name);
     if (sparse) index.flag("sparse", true);
     Document command = by_text("createIndexes", collection);
     command.documents("indexes", std::span(&index, 1));
-    GANTRY_LET(const Document made, session.command(command));
-    (void)made;
+    all.push_back(std::move(command));
   }
   // Collections without indexes of their own must be there before a transaction writes to them.
-  for (const char* const collection : {kChanges, kSchema}) {
-    bool there = false;
-    Document list;
-    list.small("listCollections", 1).document("filter", by_text("name", collection)).flag("nameOnly", true);
-    GANTRY_LET(const Document listed, session.command(list));
-    const Document cursor = document_of(*listed.raw(), "cursor");
-    there = !document_of(*cursor.raw(), "firstBatch").empty();
-    if (there) continue;
-    auto made = session.command(by_text("create", collection));
-    // Another node may have made it meanwhile; whether it is there is seen by using it.
-    if (!made && made.error().kind() != ErrorKind::kInternal) return made.error();
+  for (const char* const collection : {kChanges, kSchema, kNotes}) all.push_back(by_text("create", collection));
+  return all;
+}
+
+std::string text_of_command(const Document& command) {
+  std::size_t size = 0;
+  const Handle<char, &free_text> text(bson_as_relaxed_extended_json(command.raw(), &size));
+  return {text.get(), size};
+}
+
+Result<bool> has_collection(Session& session, std::string_view collection) {
+  Document list;
+  list.small("listCollections", 1).document("filter", by_text("name", collection)).flag("nameOnly", true);
+  GANTRY_LET(const Document listed, session.command(list));
+  const Document cursor = document_of(*listed.raw(), "cursor");
+  return !document_of(*cursor.raw(), "firstBatch").empty();
+}
+
+}  // namespace
+
+Result<SchemaState> schema_state(Session& session) {
+  SchemaState state;
+  Find find;
+  find.filter = by_text("_id", "schema");
+  GANTRY_LET(const auto row, session.find_one(kSchema, find));
+  if (row) {
+    const int minor = static_cast<int>(number_of(*row->raw(), "minor"));
+    state.applied.push_back({static_cast<unsigned>(minor) + 1, static_cast<int>(number_of(*row->raw(), "major")), minor,
+                             sql::timestamp(number_of(*row->raw(), "applied_time"))});
+  }
+  const bool old = state.major() < sql::kSchemaMajor ||
+                   (state.major() == sql::kSchemaMajor && state.minor() < sql::kSchemaMinor);
+  if (old) {
+    // One step from any: commands for what is there already change nothing.
+    SchemaStep step{sql::kLastMigration, sql::kSchemaMajor, sql::kSchemaMinor, "collections and indexes", {}};
+    for (const Document& command : commands()) step.statements.push_back(text_of_command(command));
+    state.pending.push_back(std::move(step));
+  }
+  return state;
+}
+
+// No lock: commands for what is there already do nothing, and a server lets one of several build an index.
+Result<void> migrate(Session& session, Timestamp now, const std::function<void(const SchemaStep&)>& told) {
+  GANTRY_LET(const SchemaState state, schema_state(session));
+  if (state.is_newer_major()) return check_schema(state);
+  for (const SchemaStep& step : state.pending) told(step);
+  // Also when nothing is pending: an index that somebody dropped comes back.
+  for (const Document& command : commands()) {
+    const std::string_view created = view_of(*command.raw(), "create");
+    if (!created.empty()) {
+      GANTRY_LET(const bool there, has_collection(session, created));
+      if (there) continue;
+    }
+    auto made = session.command(command);
+    // Another node may have made the collection meanwhile; whether it is there is seen by using it.
+    if (!made && (created.empty() || made.error().kind() != ErrorKind::kInternal)) return made.error();
   }
   // $max: beside a newer minor of the same major this one changes nothing.
   Document versions, set, update;
   versions.number("minor", sql::kSchemaMinor);
   set.number("major", sql::kSchemaMajor);
+  if (!state.pending.empty()) set.number("applied_time", sql::micros(now));
   update.document("$set", set).document("$max", versions);
   Bulk bulk;
   bulk.update_one(by_text("_id", "schema"), update, true);

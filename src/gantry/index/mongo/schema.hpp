@@ -1,13 +1,14 @@
 #pragma once
 
+#include <functional>
+
 #include "gantry/index/mongo/connection.hpp"
+#include "gantry/index/schema.hpp"
 
 namespace gantry::index::mongo {
 
-/// Makes the collections and indexes that this program needs; may run twice, and beside others. kUnsupported when a
-/// newer major made them.
-Result<void> migrate(Session& session);
-/// kUnsupported: made by a newer major, or older than needed, or not there.
-Result<void> check_schema(Session& session);
+[[nodiscard]] Result<SchemaState> schema_state(Session& session);
+/// Makes the collections and indexes that are missing and notes the schema, as of `now`. kUnsupported: a newer major.
+Result<void> migrate(Session& session, Timestamp now, const std::function<void(const SchemaStep&)>& told);
 
 }  // namespace gantry::index::mongo

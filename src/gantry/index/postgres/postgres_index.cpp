@@ -38,10 +38,35 @@ Result<std::unique_ptr<PostgresIndex>> PostgresIndex::open(PostgresSettings sett
   settings.connections = std::max(1U, settings.connections);
   {
     GANTRY_LET(const auto connection, Connection::open(settings, Clock::now() + settings.connect_time));
-    if (settings.migrate) GANTRY_TRY(postgres::migrate(*connection, Clock::now() + kMigrateMost));
-    GANTRY_TRY(postgres::check_schema(*connection, Clock::now() + settings.statement_time));
+    postgres::PostgresSchema schema(*connection);
+    if (settings.migrate) GANTRY_TRY(schema.migrate(Clock::now() + kMigrateMost, [](const SchemaStep&) {}));
+    GANTRY_LET(const SchemaState state, schema.state(Clock::now() + settings.statement_time));
+    GANTRY_TRY(check_schema(state));
   }
   return std::unique_ptr<PostgresIndex>(new PostgresIndex(std::make_unique<Impl>(std::move(settings))));
+}
+
+namespace {
+
+/// With its own connection.
+class OwnSchema final : public SchemaAdmin {
+ public:
+  explicit OwnSchema(std::unique_ptr<Connection> connection) : connection_(std::move(connection)) {}
+  Result<SchemaState> state(Deadline deadline) override { return schema_.state(deadline); }
+  Result<void> migrate(Deadline deadline, const std::function<void(const SchemaStep&)>& told) override {
+    return schema_.migrate(deadline, told);
+  }
+
+ private:
+  std::unique_ptr<Connection> connection_;
+  postgres::PostgresSchema schema_{*connection_};
+};
+
+}  // namespace
+
+Result<std::unique_ptr<SchemaAdmin>> PostgresIndex::open_schema(const PostgresSettings& settings) {
+  GANTRY_LET(auto connection, Connection::open(settings, Clock::now() + settings.connect_time));
+  return std::unique_ptr<SchemaAdmin>(std::make_unique<OwnSchema>(std::move(connection)));
 }
 
 const sql::NetworkDialect& PostgresIndex::dialect() const { return postgres::dialect(); }

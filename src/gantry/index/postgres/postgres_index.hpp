@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "gantry/index/postgres/postgres_settings.hpp"
+#include "gantry/index/schema.hpp"
 #include "gantry/index/sql/sql_index.hpp"
 
 namespace gantry::index {
@@ -15,8 +16,10 @@ namespace gantry::index {
 class PostgresIndex final : public sql::SqlIndex {
  public:
   /// Connects and looks at the schema, or brings it up to date (`settings.migrate`). kUnsupported: made by a newer
-  /// major, or older than needed and not to be migrated; kUnavailable: no answer now; kInvalid: the URL is none.
+  /// major; kUnavailable: no answer now, or to be migrated first; kInvalid: the URL is none.
   static Result<std::unique_ptr<PostgresIndex>> open(PostgresSettings settings);
+  /// For bringing it up to date without opening it.
+  static Result<std::unique_ptr<SchemaAdmin>> open_schema(const PostgresSettings& settings);
   ~PostgresIndex() override;
 
   [[nodiscard]] std::optional<PoolStats> pool_stats() const override;

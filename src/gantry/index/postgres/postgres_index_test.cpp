@@ -7,6 +7,7 @@
 #include "contract/fault_proxy.hpp"
 #include "contract/index_contract.hpp"
 #include "gantry/index/postgres/test_database.hpp"
+#include "gantry/index/sql/tables.hpp"
 
 namespace gantry::index {
 namespace {
@@ -439,19 +440,20 @@ TEST_F(Postgres, ManyNodesMayMakeTheSchemaAtOnce) {
   }
   for (auto& node : nodes) node.join();
   EXPECT_EQ(opened, 6);
-  EXPECT_EQ(database.run("SELECT COUNT(*) FROM gantry_schema", true), "1");
+  EXPECT_EQ(database.run("SELECT COUNT(*) FROM gantry_schema", true), std::to_string(sql::kLastMigration));
 }
 
 TEST_F(Postgres, ANewerMajorIsRefusedAndANewerMinorIsServed) {
   auto as_it_is = settings();
   as_it_is.migrate = false;
-  EXPECT_EQ(refusal(as_it_is).kind(), ErrorKind::kUnsupported) << "no schema";
+  EXPECT_EQ(refusal(as_it_is).kind(), ErrorKind::kUnavailable) << "no schema";
+  EXPECT_THAT(refusal(as_it_is).detail(), HasSubstr("gantry migrate"));
   open();
   EXPECT_TRUE(open(as_it_is));
-  database.run("INSERT INTO gantry_schema (migration, major, minor) VALUES (2, 1, 7)", true);
+  database.run("INSERT INTO gantry_schema (migration, major, minor) VALUES (100, 1, 107)", true);
   EXPECT_TRUE(open());
   EXPECT_TRUE(open(as_it_is));
-  database.run("INSERT INTO gantry_schema (migration, major, minor) VALUES (3, 2, 0)", true);
+  database.run("INSERT INTO gantry_schema (migration, major, minor) VALUES (101, 2, 0)", true);
   EXPECT_EQ(refusal(settings()).kind(), ErrorKind::kUnsupported);
   EXPECT_THAT(refusal(as_it_is).detail(), HasSubstr("newer"));
 }

@@ -1,13 +1,25 @@
 #pragma once
 
 #include "gantry/index/postgres/connection.hpp"
+#include "gantry/index/sql/sql_schema.hpp"
 
 namespace gantry::index::postgres {
 
-/// Brings the schema up to date, one migration at a time, each in a transaction with the note that it ran. A lock on
-/// the database lets one migrator work; others wait and find it done. kUnsupported: a newer major.
-Result<void> migrate(Connection& connection, Deadline deadline);
-/// kUnsupported unless the schema is one that this program can work with.
-Result<void> check_schema(Connection& connection, Deadline deadline);
+/// Each step is a transaction with the note that it ran; an advisory lock lets one migrator work.
+class PostgresSchema final : public sql::SqlSchema {
+ public:
+  explicit PostgresSchema(Connection& connection) : connection_(connection) {}
+
+ protected:
+  [[nodiscard]] const sql::NetworkDialect& dialect() const override;
+  Result<sql::Rows> run(const std::string& text, Deadline deadline) override;
+  Result<void> lock(Deadline deadline) override;
+  Result<void> unlock(Deadline deadline) override;
+  [[nodiscard]] std::string count_schema_tables() const override;
+  [[nodiscard]] bool is_transactional() const override { return true; }
+
+ private:
+  Connection& connection_;
+};
 
 }  // namespace gantry::index::postgres

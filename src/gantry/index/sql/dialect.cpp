@@ -1,5 +1,6 @@
 #include "gantry/index/sql/dialect.hpp"
 
+#include <array>
 #include <algorithm>
 #include <cstdint>
 #include <optional>
@@ -152,10 +153,11 @@ std::string upsert_into(const Dialect& dialect, const Table& table, std::span<co
   return insert_into(dialect, table) + dialect.upsert_tail(table, replaced_columns(table, table.columns, kept));
 }
 
-std::vector<Migration> migrations(const Dialect& dialect) {
-  std::vector<Migration> all;
+std::vector<SchemaStep> migrations(const Dialect& dialect) {
+  static constexpr std::array<const char*, kLastMigration> kTitles{"the first tables", "notes of tools"};
+  std::vector<SchemaStep> all;
   for (unsigned number = 1; number <= kLastMigration; ++number) {
-    Migration migration{number, kSchemaMajor, static_cast<int>(number) - 1, {}};
+    SchemaStep migration{number, kSchemaMajor, static_cast<int>(number) - 1, kTitles[number - 1], {}};
     for (const Table* table : tables()) {
       if (table->since == number) {
         migration.statements.push_back(create_table(dialect, *table, number));

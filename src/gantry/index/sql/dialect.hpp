@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "gantry/base/result.hpp"
+#include "gantry/index/schema.hpp"
 #include "gantry/index/sql/table.hpp"
 #include "gantry/index/sql/value.hpp"
 
@@ -113,13 +114,8 @@ class Text {
 [[nodiscard]] std::string upsert_into(const Dialect& dialect, const Table& table,
                                       std::span<const std::string_view> kept = {});
 
-struct Migration {
-  unsigned number;
-  int major, minor;
-  std::vector<std::string> statements;
-};
 /// All migrations, ascending. Each only adds to those before it, and runs in one transaction where the database can.
-[[nodiscard]] std::vector<Migration> migrations(const Dialect& dialect);
+[[nodiscard]] std::vector<SchemaStep> migrations(const Dialect& dialect);
 
 /// The table that says which migrations ran.
 inline constexpr std::string_view kSchemaTable = "gantry_schema";

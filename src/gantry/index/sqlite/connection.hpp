@@ -4,6 +4,7 @@
 // this folder alone.
 
 #include <cstdint>
+#include <functional>
 #include <list>
 #include <memory>
 #include <span>
@@ -16,6 +17,7 @@
 #include "gantry/base/context.hpp"
 #include "gantry/base/handle.hpp"
 #include "gantry/base/result.hpp"
+#include "gantry/index/schema.hpp"
 #include "gantry/index/sql/dialect.hpp"
 
 namespace gantry::index::sqlite {
@@ -133,6 +135,7 @@ class Transaction {
 Result<void> register_functions(sqlite3* database);
 
 /// Brings the schema up to this program's; kUnsupported when the file's major is newer.
-Result<void> migrate(Connection& connection);
+Result<void> migrate(Connection& connection, const std::function<void(const SchemaStep&)>& told);
+[[nodiscard]] Result<SchemaState> schema_state(Connection& connection);
 
 }  // namespace gantry::index::sqlite

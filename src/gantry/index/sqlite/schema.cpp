@@ -5,7 +5,7 @@
 namespace gantry::index::sqlite {
 
 // All in one transaction: a crash leaves the old schema. Another process that opens the file meanwhile waits.
-Result<void> migrate(Connection& connection) {
+Result<void> migrate(Connection& connection, const std::function<void(const SchemaStep&)>& told) {
   const sql::Dialect& dialect = sql::sqlite_dialect();
   GANTRY_LET(Transaction transaction, Transaction::begin(connection, true));
   GANTRY_TRY(connection.run(sql::create_schema_table(dialect)));
@@ -19,8 +19,9 @@ Result<void> migrate(Connection& connection) {
                                 ", this one knows " + std::to_string(sql::kSchemaMajor) + "): update Gantry");
     }
   }
-  for (const sql::Migration& migration : sql::migrations(dialect)) {
+  for (const SchemaStep& migration : sql::migrations(dialect)) {
     if (migration.number <= last) continue;
+    told(migration);
     for (const std::string& statement : migration.statements) GANTRY_TRY(connection.run(statement));
     GANTRY_LET(Query insert, connection.query("INSERT INTO gantry_schema (migration, major, minor, applied_time) "
                                               "VALUES (?1, ?2, ?3, ?4)"));
@@ -29,6 +30,29 @@ Result<void> migrate(Connection& connection) {
     GANTRY_TRY(insert.run());
   }
   return transaction.commit();
+}
+
+Result<SchemaState> schema_state(Connection& connection) {
+  SchemaState state;
+  {
+    GANTRY_LET(Query there, connection.query("SELECT 1 FROM sqlite_master WHERE name = 'gantry_schema'"));
+    GANTRY_LET(const bool found, there.step());
+    if (found) {
+      GANTRY_LET(Query rows, connection.query("SELECT migration, major, minor, applied_time FROM gantry_schema "
+                                              "ORDER BY migration"));
+      for (;;) {
+        GANTRY_LET(const bool more, rows.step());
+        if (!more) break;
+        state.applied.push_back({static_cast<unsigned>(rows.integer(0)), static_cast<int>(rows.integer(1)),
+                                 static_cast<int>(rows.integer(2)), rows.time(3)});
+      }
+    }
+  }
+  const unsigned last = state.applied.empty() ? 0 : state.applied.back().number;
+  for (SchemaStep& step : sql::migrations(sql::sqlite_dialect())) {
+    if (step.number > last && !state.is_newer_major()) state.pending.push_back(std::move(step));
+  }
+  return state;
 }
 
 }  // namespace gantry::index::sqlite

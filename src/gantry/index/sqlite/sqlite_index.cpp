@@ -38,7 +38,7 @@ Result<std::unique_ptr<SqliteIndex>> SqliteIndex::open(SqliteSettings settings) 
   auto impl = std::make_unique<Impl>(std::move(settings));
   const SqliteSettings& given = impl->settings;
   GANTRY_LET(auto writer, Connection::open(given.path, {true, given.writer_cache_kb}));
-  GANTRY_TRY(sqlite::migrate(*writer));
+  GANTRY_TRY(sqlite::migrate(*writer, [](const SchemaStep&) {}));
   GANTRY_LET(auto checkpoints, Connection::open(given.path, {true, 1024}));
   std::vector<std::unique_ptr<Connection>> readers;
   for (unsigned i = 0; i < std::max(1U, given.readers); ++i) {
@@ -60,6 +60,31 @@ Result<std::unique_ptr<SqliteIndex>> SqliteIndex::open(SqliteSettings settings) 
       },
       impl->checkpointer.get());
   return std::unique_ptr<SqliteIndex>(new SqliteIndex(std::move(impl)));
+}
+
+namespace {
+
+class OwnSchema final : public SchemaAdmin {
+ public:
+  explicit OwnSchema(std::unique_ptr<Connection> connection) : connection_(std::move(connection)) {}
+  Result<SchemaState> state(Deadline deadline) override {
+    connection_->set_deadline(deadline);
+    return sqlite::schema_state(*connection_);
+  }
+  Result<void> migrate(Deadline deadline, const std::function<void(const SchemaStep&)>& told) override {
+    connection_->set_deadline(deadline);
+    return sqlite::migrate(*connection_, told);
+  }
+
+ private:
+  std::unique_ptr<Connection> connection_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<SchemaAdmin>> SqliteIndex::open_schema(const SqliteSettings& settings) {
+  GANTRY_LET(auto connection, Connection::open(settings.path, {true, 1024}));
+  return std::unique_ptr<SchemaAdmin>(std::make_unique<OwnSchema>(std::move(connection)));
 }
 
 Result<std::vector<Committed>> SqliteIndex::commit(const RequestContext& ctx, std::span<const InstanceRecord> batch,

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "gantry/index/instance_index.hpp"
+#include "gantry/index/schema.hpp"
 #include "gantry/index/table_store.hpp"
 
 namespace gantry::index {
@@ -29,6 +30,8 @@ class SqliteIndex final : public InstanceIndex, public TableStore {
   /// Opens or makes the file and brings its schema up to date. kUnsupported: made by a newer major; kInternal: damaged
   /// or no database; kUnavailable: can't be opened or written now.
   static Result<std::unique_ptr<SqliteIndex>> open(SqliteSettings settings);
+  /// For looking at the schema without bringing it up to date. The file is made when absent.
+  static Result<std::unique_ptr<SchemaAdmin>> open_schema(const SqliteSettings& settings);
   ~SqliteIndex() override;
 
   Result<std::vector<Committed>> commit(const RequestContext& ctx, std::span<const InstanceRecord> batch,
