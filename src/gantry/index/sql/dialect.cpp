@@ -159,6 +159,7 @@ std::vector<SchemaStep> migrations(const Dialect& dialect) {
   for (unsigned number = 1; number <= kLastMigration; ++number) {
     SchemaStep migration{number, kSchemaMajor, static_cast<int>(number) - 1, kTitles[number - 1], {}};
     for (const Table* table : tables()) {
+      if (table->since > number) continue;
       if (table->since == number) {
         migration.statements.push_back(create_table(dialect, *table, number));
         for (auto& statement : dialect.after_create(*table)) migration.statements.push_back(std::move(statement));
