@@ -1,4 +1,5 @@
 #include "contract/index_contract.hpp"
+#include "contract/index_copy_contract.hpp"
 #include "contract/index_search_contract.hpp"
 #include "gantry/index/mongo/mongo_index.hpp"
 #include "gantry/index/mongo/test_database.hpp"
@@ -31,6 +32,7 @@ struct MongoProvider {
 
 INSTANTIATE_TYPED_TEST_SUITE_P(Mongo, IndexContract, MongoProvider);
 INSTANTIATE_TYPED_TEST_SUITE_P(Mongo, IndexSearchContract, MongoProvider);
+INSTANTIATE_TYPED_TEST_SUITE_P(Mongo, IndexCopyContract, MongoProvider);
 
 }  // namespace
 }  // namespace gantry::index::contract

@@ -1,4 +1,5 @@
 #include "contract/index_contract.hpp"
+#include "contract/index_copy_contract.hpp"
 #include "contract/index_search_contract.hpp"
 #include "gantry/index/postgres/postgres_index.hpp"
 #include "gantry/index/postgres/test_database.hpp"
@@ -27,6 +28,7 @@ struct PostgresProvider {
 
 INSTANTIATE_TYPED_TEST_SUITE_P(Postgres, IndexContract, PostgresProvider);
 INSTANTIATE_TYPED_TEST_SUITE_P(Postgres, IndexSearchContract, PostgresProvider);
+INSTANTIATE_TYPED_TEST_SUITE_P(Postgres, IndexCopyContract, PostgresProvider);
 
 }  // namespace
 }  // namespace gantry::index::contract

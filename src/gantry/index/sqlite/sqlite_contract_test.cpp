@@ -1,6 +1,7 @@
 #include <filesystem>
 
 #include "contract/index_contract.hpp"
+#include "contract/index_copy_contract.hpp"
 #include "contract/index_search_contract.hpp"
 #include "gantry/index/sqlite/sqlite_index.hpp"
 
@@ -37,6 +38,7 @@ struct SqliteProvider {
 
 INSTANTIATE_TYPED_TEST_SUITE_P(Sqlite, IndexContract, SqliteProvider);
 INSTANTIATE_TYPED_TEST_SUITE_P(Sqlite, IndexSearchContract, SqliteProvider);
+INSTANTIATE_TYPED_TEST_SUITE_P(Sqlite, IndexCopyContract, SqliteProvider);
 
 }  // namespace
 }  // namespace gantry::index::contract
