@@ -96,6 +96,9 @@ def free_port() -> int:
 
 DATABASES = Databases()
 
+# A test's database is new: `serve` makes its schema, except where a test is about `gantry migrate`.
+os.environ["GANTRY_INDEX_MIGRATE"] = "true"
+
 
 @pytest.fixture(scope="session", autouse=True)
 def databases():
@@ -106,12 +109,13 @@ def databases():
 
 def pytest_configure(config) -> None:
     config.addinivalue_line("markers", "embedded_index: about the index in the data folder, and no other")
+    config.addinivalue_line("markers", "database_server: about indexes on a database server")
 
 
 def pytest_collection_modifyitems(items) -> None:
-    """A test of the embedded index says nothing about a database server."""
-    if INDEX_KIND != "sqlite":
-        items[:] = [item for item in items if not item.get_closest_marker("embedded_index")]
+    """A test of the embedded index says nothing about a database server, nor the other way round."""
+    other = "database_server" if INDEX_KIND == "sqlite" else "embedded_index"
+    items[:] = [item for item in items if not item.get_closest_marker(other)]
 
 
 class Server:

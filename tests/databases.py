@@ -28,6 +28,11 @@ class Databases:
             self._urls[data] = self._create("gantry_test_" + secrets.token_hex(6))
         return ["--index-url", self._urls[data]]
 
+    def new_url(self, folder: pathlib.Path) -> str:
+        """An empty database, also for the embedded index: then a file in `folder`."""
+        folder.mkdir(parents=True, exist_ok=True)
+        return f"sqlite:{folder}/index.sqlite" if KIND == "sqlite" else self.flags(folder)[1]
+
     def drop_all(self) -> None:
         for url in self._urls.values():
             base, _, name = url.rpartition("/")

@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include "gantry/cli/fsck_command.hpp"
+#include "gantry/cli/index_copy_command.hpp"
+#include "gantry/cli/migrate_command.hpp"
 #include "gantry/cli/serve_command.hpp"
 #include "gantry/cli/store_command.hpp"
 #include "gantry/config/settings.hpp"
@@ -58,6 +60,25 @@ constexpr const char* kFsckFooter = R"(Examples:
 Checks that every instance has its object with the right size and SHA-256, that every object has its instance, and that
 all counts are right. While `gantry serve` runs on the folder, the server does the checking and this command shows it.
 Exit status: 0 everything is whole, 1 there are problems (each is a line), 2 the check could not be done.)";
+
+constexpr const char* kMigrateFooter = R"(Examples:
+  gantry migrate --index-url postgresql://gantry:SECRET@db.example/gantry
+  gantry migrate status -c gantry.toml
+  gantry migrate --dry-run -c gantry.toml
+
+Nodes that share a database leave its schema alone: `gantry serve` waits, not ready, until this command was run. It may be
+run while older nodes serve when only the schema's second number grows, and by several at once: one works, the others
+wait. What was cut off is done again by the next run. The embedded index needs none of this.
+Exit status: 0 the schema is up to date, 1 status or --dry-run found something to do, 2 it could not work.)";
+
+constexpr const char* kIndexCopyFooter = R"(Examples:
+  gantry index copy --from sqlite:gantry-data/index.sqlite --to postgresql://gantry:SECRET@db.example/gantry
+  gantry index copy --from mysql://… --to mongodb://…
+
+Copies every row, then reads the target and compares. The target is an empty database; it gets its schema. Stop what writes
+to the source first: a change meanwhile is noticed, and then the copy is not taken for good. What was cut off goes on with
+the same command, and until all is done nobody can serve the target. Objects stay where they are.
+Exit status: 0 all was copied and compared, 1 it was not (and why), 2 it could not work.)";
 
 constexpr const char* kConfigFooter = R"(Examples:
   gantry config show
@@ -181,6 +202,28 @@ int run(int argc, char** argv) {
   fsck.add_flag("-q,--quiet", fsck_options.quiet, "No progress");
   const SettingsFlags fsck_flags(fsck);
 
+  auto& migrate = *app.add_subcommand("migrate", "Bring the schema of the index's database up to date");
+  migrate.footer(kMigrateFooter);
+  MigrateOptions migrate_options;
+  std::string migrate_what = "up";
+  migrate.add_option("what", migrate_what, "up: do it; status: say what was done and what is to be done")
+      ->check(CLI::IsMember({"up", "status"}))
+      ->capture_default_str()
+      ->type_name("");
+  migrate.add_flag("--dry-run", migrate_options.dry_run, "Print the statements instead of running them");
+  const SettingsFlags migrate_flags(migrate);
+
+  auto& index = *app.add_subcommand("index", "Work on the index as a whole");
+  index.require_subcommand(1);
+  auto& copy = *index.add_subcommand("copy", "Move an archive's index from one database to another");
+  copy.footer(kIndexCopyFooter);
+  IndexCopyOptions copy_options;
+  copy.add_option("--from", copy_options.from, "The index to copy (sqlite:…, postgresql://…, mysql://…, mongodb://…)")
+      ->required()
+      ->type_name("URL");
+  copy.add_option("--to", copy_options.to, "An empty database to copy it to")->required()->type_name("URL");
+  copy.add_flag("-q,--quiet", copy_options.quiet, "No progress");
+
   auto& config = *app.add_subcommand("config", "Check or show the settings");
   config.footer(kConfigFooter);
   config.require_subcommand(1);
@@ -210,6 +253,12 @@ int run(int argc, char** argv) {
     fsck_options.hashes = !sizes_only;
     return settings ? run_fsck(*settings, fsck_options) : explain("fsck", settings.error());
   }
+  if (migrate.parsed()) {
+    const auto settings = migrate_flags.load();
+    migrate_options.status = migrate_what == "status";
+    return settings ? run_migrate(*settings, migrate_options) : explain("migrate", settings.error());
+  }
+  if (copy.parsed()) return run_index_copy(copy_options);
   if (check.parsed()) return run_config(check_flags, false);
   if (show.parsed()) return run_config(show_flags, true);
   if (print_version.parsed()) {

@@ -43,14 +43,15 @@ int run_serve(const config::Settings& settings) {
   observe::Log log(log_settings);
   for (const auto& warning : settings.warnings) log.warn(warning);
 
-  auto app = server::App::start(settings, log);
+  auto app = server::App::start(settings, log, [](const std::string& line) {
+    std::printf("%s\n", line.c_str());
+    std::fflush(stdout);
+  });
   if (!app) {
     log.flush();
     std::fprintf(stderr, "gantry serve: %s\n", app.error().detail().c_str());
     return 2;
   }
-  std::printf("%s\n", (*app)->ready_line().c_str());
-  std::fflush(stdout);
 
   int signal = 0;
   sigwait(&signals, &signal);

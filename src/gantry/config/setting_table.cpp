@@ -158,7 +158,8 @@ void add_parts(Builder& table) {
       .add("index", "statement_time", K::kDuration, GANTRY_AT(index, statement_time),
            "How long the statements of one request may take; then it is 503.").within(100, kHour)
       .add("index", "migrate", K::kSwitch, GANTRY_AT(index, migrate),
-           "Brings the schema of a database server up to date at start. The embedded index always does.")
+           "Lets `serve` bring the schema of a database server up to date at start, as `gantry migrate` does; without, it "
+           "waits for that. The embedded index always does.")
       .add("storage", "url", K::kStorageUrl, GANTRY_AT(storage, url), "Where objects are kept. Nothing: files in the data folder.")
       .add("cache", "url", K::kCacheUrl, GANTRY_AT(cache, url), "A Redis that nodes share. Nothing: memory alone.");
 }

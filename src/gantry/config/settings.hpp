@@ -58,7 +58,7 @@ struct Settings {
     std::chrono::milliseconds connect_time{std::chrono::seconds(5)};
     std::chrono::milliseconds wait_time{std::chrono::seconds(5)};
     std::chrono::milliseconds statement_time{std::chrono::seconds(5)};
-    bool migrate = true;
+    bool migrate = false;  ///< serve brings the schema of a database server up to date, as `gantry migrate` does
   } index;
 
   struct Storage {

@@ -17,6 +17,7 @@
 #include "gantry/server/access.hpp"
 #include "gantry/server/data_folder.hpp"
 #include "gantry/server/janitor.hpp"
+#include "gantry/server/late_index.hpp"
 #include "gantry/server/process_limits.hpp"
 #include "gantry/server/providers.hpp"
 #include "gantry/server/site_routes.hpp"
@@ -272,6 +273,15 @@ class App::Parts {
     counter("gantry_index_round_trips_total", "Questions to the database.", of_pool(&Stats::round_trips));
   }
 
+  std::string ready_line() const {
+    const std::string address = "http://" + address_with(settings.http.listen, server.port());
+    return "Gantry " + std::string(version()) + " is ready: " + address + "/ (DICOMweb at " + address + kBasePath +
+           "), dimse " + settings.dimse.listen + " not in this build, index " + config::redact_url(settings.index.url) +
+           ", storage " + config::redact_url(settings.storage.url) + ", cache memory, authentication " +
+           site.facts.authentication + ", open files " + std::to_string(open_files) + " (connections at most " +
+           std::to_string(connections_for(settings.http.connections, open_files)) + ")";
+  }
+
   void stop(std::chrono::seconds grace) {
     site.drain();
     server.stop(grace);
@@ -300,11 +310,57 @@ class App::Parts {
   Janitor janitor;
 };
 
-Result<std::unique_ptr<App>> App::start(const config::Settings& settings, observe::Log& log) {
+namespace {
+
+/// Calls when both the server and the index are there, whichever comes last.
+class Readiness {
+ public:
+  explicit Readiness(std::function<void(const std::string&)> ready) : ready_(std::move(ready)) {}
+  /// False: the index is waited for.
+  bool server_starts(std::string line) {
+    const std::scoped_lock lock(mutex_);
+    line_ = std::move(line);
+    if (index_open_) ready_(*line_);
+    return index_open_;
+  }
+  void index_opened() {
+    const std::scoped_lock lock(mutex_);
+    index_open_ = true;
+    if (line_) ready_(*line_);
+  }
+
+ private:
+  const std::function<void(const std::string&)> ready_;
+  std::mutex mutex_;
+  std::optional<std::string> line_;
+  bool index_open_ = false;
+};
+
+Result<std::unique_ptr<index::InstanceIndex>> open_index_or_wait(const config::Settings& settings, observe::Log& log,
+                                                                 const std::shared_ptr<Readiness>& readiness) {
+  const TenantId tenant(kDefaultTenant);
+  GANTRY_LET(const bool embedded, is_embedded(settings));
+  if (embedded) {
+    auto index = open_index(settings, tenant);
+    if (index) readiness->index_opened();
+    return index;
+  }
+  LateIndex::Told told;
+  told.waiting = [&log](const std::string& why) { log.warn("not ready, waiting for the index: " + why); };
+  told.opened = [readiness] { readiness->index_opened(); };
+  GANTRY_LET(auto index, LateIndex::open([settings, tenant] { return open_index(settings, tenant); }, std::move(told)));
+  return std::unique_ptr<index::InstanceIndex>(std::move(index));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<App>> App::start(const config::Settings& settings, observe::Log& log,
+                                        std::function<void(const std::string& line)> ready) {
   GANTRY_TRY(check_exposure(settings));
   GANTRY_TRY(check_build(settings));
   GANTRY_LET(auto folder, DataFolder::open(settings.data.dir));
-  GANTRY_LET(auto index, open_index(settings, TenantId(kDefaultTenant)));
+  const auto readiness = std::make_shared<Readiness>(std::move(ready));
+  GANTRY_LET(auto index, open_index_or_wait(settings, log, readiness));
   GANTRY_LET(auto objects, open_objects(settings));
   auto parts = std::make_unique<Parts>(settings, log, std::move(folder), std::move(index), std::move(objects));
   if (!is_loopback(settings.http.listen)) {
@@ -312,6 +368,10 @@ Result<std::unique_ptr<App>> App::start(const config::Settings& settings, observ
         "serving beyond this machine without authentication: everybody who reaches it can read and delete everything");
   }
   GANTRY_TRY(parts->server.start());
+  if (!readiness->server_starts(parts->ready_line())) {
+    log.warn("serving " + address_with(settings.http.listen, parts->server.port()) +
+             " with 503 until the index is there");
+  }
   return std::unique_ptr<App>(new App(std::move(parts)));
 }
 
@@ -320,17 +380,6 @@ App::App(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 App::~App() { stop(std::chrono::seconds(0)); }
 
 void App::stop(std::chrono::seconds grace) { parts_->stop(grace); }
-
-std::string App::ready_line() const {
-  const auto& settings = parts_->settings;
-  const std::string address = "http://" + address_with(settings.http.listen, parts_->server.port());
-  return "Gantry " + std::string(version()) + " is ready: " + address + "/ (DICOMweb at " + address + kBasePath +
-         "), dimse " + settings.dimse.listen + " not in this build, index " + config::redact_url(settings.index.url) +
-         ", storage " + config::redact_url(settings.storage.url) + ", cache memory, authentication " +
-         parts_->site.facts.authentication + ", open files " + std::to_string(parts_->open_files) +
-         " (connections at most " + std::to_string(connections_for(settings.http.connections, parts_->open_files)) +
-         ")";
-}
 
 class OfflineArchive::Parts {
  public:

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -19,13 +20,14 @@ class App {
  public:
   /// Builds everything and begins to serve. Errors say what an operator can do: kInvalid and kUnsupported about a
   /// setting, kConflict when another process has the data folder, kUnavailable when an address or the disk can't be
-  /// had.
-  static Result<std::unique_ptr<App>> start(const config::Settings& settings, observe::Log& log);
+  /// had. A database server that does not answer, or whose schema is to be migrated first, is waited for: until then
+  /// requests get 503, and `ready` is called (on any thread, once) with the line that says that they don't any more:
+  /// the addresses, index, storage, cache and authentication.
+  static Result<std::unique_ptr<App>> start(const config::Settings& settings, observe::Log& log,
+                                            std::function<void(const std::string& line)> ready);
   /// Stops what still runs, the last part first.
   ~App();
 
-  /// One line with the addresses, index, storage, cache and authentication.
-  [[nodiscard]] std::string ready_line() const;
   /// Not ready any more; lets running requests finish until `grace` passed. Idempotent.
   void stop(std::chrono::seconds grace);
 

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "gantry/config/urls.hpp"
+#include "gantry/index/copy.hpp"
 #include "gantry/index/mongo/mongo_index.hpp"
 #include "gantry/index/postgres/postgres_index.hpp"
 #include "gantry/index/sqlite/sqlite_index.hpp"
@@ -27,49 +28,53 @@ Result<void> make_folder(const std::filesystem::path& folder) {
   return {};
 }
 
-using OpenedIndex = Result<std::unique_ptr<index::InstanceIndex>>;
-
-OpenedIndex open_sqlite(const config::Settings&, const config::IndexUrl& url) {
-  GANTRY_TRY(make_folder(std::filesystem::path(url.path).parent_path()));
+index::SqliteSettings sqlite_settings(const config::IndexUrl& url) {
   index::SqliteSettings sqlite;
   sqlite.path = url.path;
   sqlite.readers = index_threads();
-  GANTRY_LET(std::unique_ptr<index::InstanceIndex> index, index::SqliteIndex::open(std::move(sqlite)));
-  return index;
+  return sqlite;
 }
 
-OpenedIndex open_postgres(const config::Settings& settings, const config::IndexUrl&) {
-  index::PostgresSettings postgres;
-  postgres.url = settings.index.url;
-  postgres.connections = settings.index.connections != 0 ? static_cast<unsigned>(settings.index.connections) : index_threads() + 2;
-  postgres.connect_time = settings.index.connect_time;
-  postgres.wait_time = settings.index.wait_time;
-  postgres.statement_time = settings.index.statement_time;
-  postgres.migrate = settings.index.migrate;
-  GANTRY_LET(std::unique_ptr<index::InstanceIndex> index, index::PostgresIndex::open(std::move(postgres)));
-  return index;
+/// Of a database behind a network; all providers' settings have these members.
+template <class Settings>
+Settings server_settings(const config::Settings& settings) {
+  Settings server;
+  server.url = settings.index.url;
+  server.connections =
+      settings.index.connections != 0 ? static_cast<unsigned>(settings.index.connections) : index_threads() + 2;
+  server.connect_time = settings.index.connect_time;
+  server.wait_time = settings.index.wait_time;
+  server.statement_time = settings.index.statement_time;
+  server.migrate = settings.index.migrate;
+  return server;
 }
 
-OpenedIndex open_mongo(const config::Settings& settings, const config::IndexUrl&) {
-  index::MongoSettings mongo;
-  mongo.url = settings.index.url;
-  mongo.connections = settings.index.connections != 0 ? static_cast<unsigned>(settings.index.connections) : index_threads() + 2;
-  mongo.connect_time = settings.index.connect_time;
-  mongo.wait_time = settings.index.wait_time;
-  mongo.statement_time = settings.index.statement_time;
-  mongo.migrate = settings.index.migrate;
-  GANTRY_LET(std::unique_ptr<index::InstanceIndex> index, index::MongoIndex::open(std::move(mongo)));
-  return index;
-}
-
-OpenedIndex open_index_of(const config::Settings& settings, const config::IndexUrl& url) {
+/// Runs `work(provider's class, its settings)` for the provider that `index.url` names.
+template <class Work>
+auto with_provider(const config::Settings& settings, const Work& work)
+    -> decltype(work.template operator()<index::SqliteIndex>(index::SqliteSettings{})) {
+  GANTRY_LET(const auto url, config::parse_index_url(settings.index.url));
   switch (url.kind) {
-    case config::IndexKind::kSqlite: return open_sqlite(settings, url);
-    case config::IndexKind::kPostgres: return open_postgres(settings, url);
-    case config::IndexKind::kMongo: return open_mongo(settings, url);
+    case config::IndexKind::kSqlite:
+      GANTRY_TRY(make_folder(std::filesystem::path(url.path).parent_path()));
+      return work.template operator()<index::SqliteIndex>(sqlite_settings(url));
+    case config::IndexKind::kPostgres:
+      return work.template operator()<index::PostgresIndex>(server_settings<index::PostgresSettings>(settings));
+    case config::IndexKind::kMongo:
+      return work.template operator()<index::MongoIndex>(server_settings<index::MongoSettings>(settings));
     case config::IndexKind::kMysql: break;
   }
   return not_in_this_build("index.url", settings.index.url, "it has sqlite:PATH, postgresql://… and mongodb://…");
+}
+
+/// Half of an archive is not to be taken for the whole.
+Result<void> expect_whole(index::TableStore& store) {
+  RequestContext ctx;
+  ctx.principal = "start";
+  GANTRY_LET(const std::string source, index::unfinished_copy_of(ctx, store));
+  if (source.empty()) return {};
+  return Error::unavailable("the index is the unfinished target of a copy from " + source +
+                            ": finish it by `gantry index copy`");
 }
 
 }  // namespace
@@ -84,13 +89,35 @@ Result<void> check_build(const config::Settings& settings) {
 }
 
 Result<std::unique_ptr<index::InstanceIndex>> open_index(const config::Settings& settings, const TenantId& tenant) {
-  GANTRY_LET(const auto url, config::parse_index_url(settings.index.url));
-  GANTRY_LET(std::unique_ptr<index::InstanceIndex> index, open_index_of(settings, url));
+  const auto open = [&]<class Index>(auto provider) -> Result<std::unique_ptr<index::InstanceIndex>> {
+    GANTRY_LET(std::unique_ptr<Index> index, Index::open(std::move(provider)));
+    GANTRY_TRY(expect_whole(*index));
+    return std::unique_ptr<index::InstanceIndex>(std::move(index));
+  };
+  GANTRY_LET(auto index, with_provider(settings, open));
   RequestContext ctx;
   ctx.tenant = tenant;
   ctx.principal = "start";
   GANTRY_TRY(index->ensure_tenant(ctx));
   return index;
+}
+
+Result<bool> is_embedded(const config::Settings& settings) {
+  GANTRY_LET(const auto url, config::parse_index_url(settings.index.url));
+  return url.kind == config::IndexKind::kSqlite;
+}
+
+Result<std::unique_ptr<index::TableStore>> open_tables(const config::Settings& settings) {
+  return with_provider(settings, []<class Index>(auto provider) -> Result<std::unique_ptr<index::TableStore>> {
+    GANTRY_LET(std::unique_ptr<Index> index, Index::open(std::move(provider)));
+    return std::unique_ptr<index::TableStore>(std::move(index));
+  });
+}
+
+Result<std::unique_ptr<index::SchemaAdmin>> open_schema(const config::Settings& settings) {
+  return with_provider(settings, []<class Index>(auto provider) -> Result<std::unique_ptr<index::SchemaAdmin>> {
+    return Index::open_schema(provider);
+  });
 }
 
 Result<std::unique_ptr<storage::ObjectStore>> open_objects(const config::Settings& settings) {

@@ -130,8 +130,10 @@ Result<void> migrate(Session& session, Timestamp now, const std::function<void(c
   update.document("$set", set).document("$max", versions);
   Bulk bulk;
   bulk.update_one(by_text("_id", "schema"), update, true);
-  GANTRY_LET(const auto done, session.write(kSchema, bulk));
-  (void)done;
+  GANTRY_LET(auto done, session.write(kSchema, bulk, Durability::kDurable, true));
+  if (done.duplicates) {  // of two upserts at once one may find the other's document: then it updates that
+    GANTRY_LET(done, session.write(kSchema, bulk));
+  }
   return {};
 }
 
