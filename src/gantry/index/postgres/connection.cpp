@@ -159,6 +159,12 @@ Result<void> Connection::set_up(Deadline deadline) {
   return {};
 }
 
+Result<void> Connection::ping(Deadline deadline) {
+  GANTRY_LET(const sql::Rows rows, run_once("SELECT 1", deadline));
+  (void)rows;
+  return {};
+}
+
 bool Connection::is_alive() {
   pollfd waiting{PQsocket(raw_.get()), POLLIN, 0};
   if (!is_usable() || poll(&waiting, 1, 0) < 0) return false;

@@ -33,6 +33,9 @@ class Connection {
   /// Text that is not to be prepared (DDL), alone.
   Result<sql::Rows> run_once(const std::string& text, Deadline deadline);
 
+  /// Does the server answer?
+  Result<void> ping(Deadline deadline);
+
   enum class Failure {
     kNone,
     kBroken,   ///< nothing more will be heard; what was sent may have been done
