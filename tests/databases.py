@@ -1,5 +1,5 @@
 """A database of its own for each server under test. GANTRY_TEST_INDEX says where: sqlite (the default), or the name of a
-service of scripts/services whose variables are set (postgres: POSTGRES_URL, mongo: MONGO_URL)."""
+service of scripts/services whose variables are set (postgres: POSTGRES_URL, mysql: MYSQL_URL, mongo: MONGO_URL)."""
 
 from __future__ import annotations
 
@@ -38,6 +38,8 @@ class Databases:
             base, _, name = url.rpartition("/")
             if KIND == "mongo":
                 _drop_mongo(name)
+            elif KIND == "mysql":
+                _mariadb(f"DROP DATABASE {name}")
             else:
                 _psql(f"DROP DATABASE {name} WITH (FORCE)")
         self._urls.clear()
@@ -46,8 +48,11 @@ class Databases:
     def _create(name: str) -> str:
         if KIND == "mongo":  # made by being used
             return os.environ["MONGO_URL"].rpartition("/")[0] + "/" + name
+        if KIND == "mysql":
+            _mariadb(f"CREATE DATABASE {name}")
+            return os.environ["MYSQL_URL"].rpartition("/")[0] + "/" + name
         if KIND != "postgres":
-            raise ValueError(f"GANTRY_TEST_INDEX={KIND} is none of sqlite, postgres, mongo")
+            raise ValueError(f"GANTRY_TEST_INDEX={KIND} is none of sqlite, postgres, mysql, mongo")
         _psql(f"CREATE DATABASE {name}")
         return os.environ["POSTGRES_URL"].rpartition("/")[0] + "/" + name
 
@@ -55,6 +60,12 @@ class Databases:
 def _psql(statement: str) -> None:
     subprocess.run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", os.environ["POSTGRES_URL"], "-c", statement], check=True,
                    capture_output=True)
+
+
+def _mariadb(statement: str) -> None:
+    server = urllib.parse.urlsplit(os.environ["MYSQL_URL"])
+    subprocess.run(["mariadb", "--no-defaults", "--protocol=tcp", "-h", server.hostname, "-P", str(server.port), "-u", server.username,
+                    "-e", statement], check=True, capture_output=True, env=os.environ | {"MYSQL_PWD": server.password})
 
 
 def _drop_mongo(name: str) -> None:

@@ -42,7 +42,13 @@ class FaultProxy {
     const std::scoped_lock lock(mutex_);
     lost_words_ = std::move(words);
   }
-  /// How many answers were lost.
+  /// The next `times` requests that hold `words` do not arrive; their connections end instead.
+  void lose_requests_with(std::string words, int times) {
+    const std::scoped_lock lock(mutex_);
+    lost_requests_ = std::move(words);
+    requests_to_lose_ = times;
+  }
+  /// How many answers and requests were lost.
   [[nodiscard]] int lost() const { return lost_; }
 
  private:
@@ -82,12 +88,21 @@ class FaultProxy {
     return true;
   }
 
+  bool is_lost_request(std::string_view bytes) {
+    const std::scoped_lock lock(mutex_);
+    if (requests_to_lose_ == 0 || bytes.find(lost_requests_) == std::string_view::npos) return false;
+    --requests_to_lose_;
+    ++lost_;
+    return true;
+  }
+
   /// False when the pair is to end.
   bool pass(int from, int to, bool from_server) {
     std::array<char, 1 << 16> buffer;
     const auto got = recv(from, buffer.data(), buffer.size(), 0);
     if (got <= 0) return false;
-    if (from_server && is_lost({buffer.data(), static_cast<std::size_t>(got)})) return false;
+    const std::string_view bytes(buffer.data(), static_cast<std::size_t>(got));
+    if (from_server ? is_lost(bytes) : is_lost_request(bytes)) return false;
     for (ssize_t sent = 0; sent < got;) {
       const auto n = send(to, buffer.data() + sent, static_cast<std::size_t>(got - sent), MSG_NOSIGNAL);
       if (n <= 0) return false;
@@ -122,7 +137,8 @@ class FaultProxy {
   std::atomic<bool> stopping_ = false, stalled_ = false, away_ = false;
   std::atomic<int> lost_ = 0;
   std::mutex mutex_;
-  std::string lost_words_;
+  std::string lost_words_, lost_requests_;
+  int requests_to_lose_ = 0;
   std::thread thread_;
 };
 

@@ -17,7 +17,7 @@ from make_dicom import ct_slice, uids
 
 ROUNDS = int(os.environ.get("GANTRY_DATABASE_ROUNDS", "3"))
 WRITERS = 6
-KINDS = {"postgres": "POSTGRES_URL", "mongo": "MONGO_URL"}
+KINDS = {"postgres": "POSTGRES_URL", "mysql": "MYSQL_URL", "mongo": "MONGO_URL"}
 
 
 class Database:

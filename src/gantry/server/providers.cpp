@@ -10,6 +10,7 @@
 #include "gantry/config/urls.hpp"
 #include "gantry/index/copy.hpp"
 #include "gantry/index/mongo/mongo_index.hpp"
+#include "gantry/index/mysql/mysql_index.hpp"
 #include "gantry/index/postgres/postgres_index.hpp"
 #include "gantry/index/sqlite/sqlite_index.hpp"
 #include "gantry/storage/filesystem/filesystem_store.hpp"
@@ -39,7 +40,7 @@ index::SqliteSettings sqlite_settings(const config::IndexUrl& url) {
 template <class Settings>
 Settings server_settings(const config::Settings& settings) {
   Settings server;
-  server.url = settings.index.url;
+  if constexpr (requires { server.url; }) server.url = settings.index.url;
   server.connections =
       settings.index.connections != 0 ? static_cast<unsigned>(settings.index.connections) : index_threads() + 2;
   server.connect_time = settings.index.connect_time;
@@ -47,6 +48,17 @@ Settings server_settings(const config::Settings& settings) {
   server.statement_time = settings.index.statement_time;
   server.migrate = settings.index.migrate;
   return server;
+}
+
+index::MysqlSettings mysql_settings(const config::Settings& settings, const config::Url& url) {
+  auto mysql = server_settings<index::MysqlSettings>(settings);
+  mysql.host = url.host;
+  mysql.port = url.port.value_or(mysql.port);
+  mysql.user = url.user;
+  mysql.password = url.password;
+  mysql.database = url.path.empty() ? "" : url.path.substr(1);
+  mysql.parameters = url.query;
+  return mysql;
 }
 
 /// Runs `work(provider's class, its settings)` for the provider that `index.url` names.
@@ -64,7 +76,7 @@ auto with_provider(const config::Settings& settings, const Work& work)
       return work.template operator()<index::MongoIndex>(server_settings<index::MongoSettings>(settings));
     case config::IndexKind::kMysql: break;
   }
-  return not_in_this_build("index.url", settings.index.url, "it has sqlite:PATH, postgresql://… and mongodb://…");
+  return work.template operator()<index::MysqlIndex>(mysql_settings(settings, url.url));
 }
 
 /// Half of an archive is not to be taken for the whole.

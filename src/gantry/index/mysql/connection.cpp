@@ -144,6 +144,8 @@ Connection::Failure kind_of(unsigned error) {
     case 1364:
     case 1366:
     case 1406:  // text that is too long
+    case 3819:  // a constraint of MySQL's
+    case 4025:  // the same of MariaDB's
       return Failure::kRefused;
     default: return Failure::kOther;
   }

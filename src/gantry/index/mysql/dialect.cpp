@@ -3,6 +3,7 @@
 #include <array>
 #include <cctype>
 
+#include "gantry/base/json_text.hpp"
 #include "gantry/index/fields.hpp"
 #include "gantry/index/fold.hpp"
 #include "gantry/index/mysql/literal.hpp"
@@ -27,6 +28,15 @@ constexpr std::size_t kInsertBytes = 512 * 1024;
 constexpr int kGroupsMost = 12;
 
 bool is_number(ColumnType type) { return type == ColumnType::kInteger || type == ColumnType::kTime; }
+
+bool is_utf8(std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t length = utf8_length(text);
+    if (length == 0) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
 
 /// Does LIKE's pattern have a '_' that stands for a character?
 bool has_single(std::string_view like) {
@@ -142,8 +152,8 @@ class MysqlDialect final : public sql::NetworkDialect {
     }
   }
   void has_like(Text& sql, std::string_view text, const std::string& pattern) const override {
-    if (pattern.find('\\') != std::string::npos) {
-      sql << "1 = 0";  // no value has one
+    if (pattern.find('\\') != std::string::npos || !is_utf8(pattern)) {
+      sql << "1 = 0";  // no value has a backslash; and what is no text is looked for by its whole value alone
       return;
     }
     sql << "((" << as_characters(text) << ") REGEXP (" << as_characters(literal(value_expression(pattern))) << ")";
@@ -238,9 +248,13 @@ class MysqlDialect final : public sql::NetworkDialect {
   static std::string as_characters(std::string_view bytes) {
     return "CONVERT(" + std::string(bytes) + " USING utf8mb4) COLLATE utf8mb4_bin";
   }
-  // Bytes serve as long as no '_' stands for a character.
+  // Bytes serve as long as no '_' stands for a character, and no broken character could be met inside of a whole one.
   static void write_like(Text& sql, std::string_view text, const std::string& like) {
-    if (has_single(like)) {
+    if (!is_utf8(like)) {
+      const std::string column(text);
+      sql << "(" << column << " LIKE " << literal(like) << " AND CONVERT(CONVERT(" << column
+          << " USING utf8mb4) USING binary) <> " << column << ")";
+    } else if (has_single(like)) {
       sql << "(" << as_characters(text) << ") LIKE (" << as_characters(literal(like)) << ")";
     } else {
       sql << text << " LIKE " << literal(like);

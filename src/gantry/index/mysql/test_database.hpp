@@ -50,6 +50,19 @@ class TestDatabase {
     return (*rows)->size() > 0 ? std::string((*rows)->view(0, 0)) : "";
   }
 
+  /// Ends connections to this database, those of processlist that meet `condition`.
+  void end_connections(const std::string& condition) const {
+    const auto connection = Connection::open(settings(), Clock::now() + std::chrono::seconds(20));
+    if (!connection) throw std::runtime_error(connection.error().detail());
+    const auto deadline = Clock::now() + std::chrono::seconds(20);
+    const auto ids = (*connection)->run_once("SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND "
+                                             "id <> CONNECTION_ID() AND " + condition, deadline);
+    if (!ids) throw std::runtime_error(ids.error().detail());
+    for (std::size_t i = 0; i < (*ids)->size(); ++i) {
+      (void)(*connection)->run_once("KILL CONNECTION " + std::string((*ids)->view(i, 0)), deadline);  // it may be gone
+    }
+  }
+
  private:
   static MysqlSettings of_server() {
     const char* const url = std::getenv("MYSQL_URL");

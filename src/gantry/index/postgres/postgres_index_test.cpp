@@ -55,7 +55,7 @@ class Postgres : public testing::Test {
     const std::vector batch{std::move(record)};
     const auto outcomes = index.commit(ctx, batch, ConflictPolicy::kReject);
     EXPECT_TRUE(outcomes) << outcomes.error().detail();
-    return outcomes ? (*outcomes)[0] : Committed{Outcome::kRejected, 0, outcomes.error().detail()};
+    return outcomes ? (*outcomes)[0] : Committed{Outcome::kRejected, 0, outcomes.error().detail(), {}};
   }
   void expect_counts_right(PostgresIndex& index) {
     const auto differences = index.verify_counts(ctx);
