@@ -11,6 +11,7 @@ BUILD_PACKAGES=(
   libboost1.81-dev libssl-dev                                  # HTTP, hashing
   libsqlite3-dev                                               # the embedded index
   libpq-dev                                                    # PostgreSQL
+  libmariadb-dev                                               # MariaDB, MySQL
   libmongoc-dev                                                # MongoDB
   zlib1g-dev libzstd-dev libicu-dev libsimdjson-dev libpugixml-dev  # DICOM, JSON, XML
   libcurl4-openssl-dev libcli11-dev                            # the command line
