@@ -76,17 +76,18 @@ index::SearchQuery instances_of(const StudyUid& study, const std::optional<Serie
 
 }  // namespace
 
-RetrieveService::RetrieveService(index::InstanceIndex& index, storage::ObjectStore& objects, InstanceCacheLimits cache)
-    : index_(index), objects_(objects), cache_(cache) {}
+RetrieveService::RetrieveService(index::InstanceIndex& index, storage::ObjectStore& objects, Writers writers,
+                                 InstanceCacheLimits cache)
+    : index_(index), objects_(objects), writers_(writers), cache_(cache) {}
 
 InstancePtr RetrieveService::cached(const RequestContext& ctx, const StudyUid& study, const SeriesUid& series,
                                     const SopUid& sop) {
-  return cache_.find(ctx.tenant, study, series, sop);
+  return writers_ == Writers::kMany ? nullptr : cache_.find(ctx.tenant, study, series, sop);
 }
 
 Result<InstancePtr> RetrieveService::locate(const RequestContext& ctx, const StudyUid& study, const SeriesUid& series,
                                             const SopUid& sop) {
-  if (auto found = cache_.find(ctx.tenant, study, series, sop)) return found;
+  if (auto found = cached(ctx, study, series, sop)) return found;
   // An object that is gone was replaced or deleted between the two reads: the index knows by now (DESIGN §4).
   auto instance = locate_once(ctx, study, series, sop, cache_.epoch(ctx.tenant, study));
   if (!instance && instance.error().kind() == ErrorKind::kNotFound) {
@@ -101,6 +102,9 @@ Result<InstancePtr> RetrieveService::locate_once(const RequestContext& ctx, cons
   GANTRY_LET(auto located, index_.locate(ctx, study, series, sop));
   if (!located || !located->instance.location) return InstancePtr();
   auto& location = *located->instance.location;
+  // An object's key is used once: what was made of it before is right as long as the row names it.
+  auto known = cache_.find(ctx.tenant, study, series, sop);
+  if (known && known->object_key == location.object_key) return known;
   auto instance = std::make_shared<LocatedInstance>();
   GANTRY_LET(instance->layout, dicom::decode_layout(location.frame_index));
   GANTRY_LET(instance->file, objects_.open(ctx, location.object_key));

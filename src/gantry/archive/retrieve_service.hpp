@@ -45,13 +45,16 @@ struct InstanceList {
 /// Knows no HTTP. Thread-safe. Blocking, but for cached().
 ///
 /// The memory cache is confirmed by this process being the only writer (DESIGN §8): whoever commits or deletes tells
-/// committed() before answering.
+/// committed() before answering. With an index that others write to as well (Writers::kMany) it is confirmed by reading
+/// the instance's row, and saves opening the object alone.
 class RetrieveService final : public StoreService::Listener {
  public:
+  enum class Writers { kThisProcess, kMany };
   /// Ports outlive the service.
-  RetrieveService(index::InstanceIndex& index, storage::ObjectStore& objects, InstanceCacheLimits cache = {});
+  RetrieveService(index::InstanceIndex& index, storage::ObjectStore& objects, Writers writers = Writers::kThisProcess,
+                  InstanceCacheLimits cache = {});
 
-  /// An instance from memory; null when it is not there. Never blocks: for io threads.
+  /// An instance from memory alone; null when it is not there, or memory does not confirm it. Never blocks: for io threads.
   [[nodiscard]] InstancePtr cached(const RequestContext& ctx, const StudyUid& study, const SeriesUid& series,
                                    const SopUid& sop);
   /// An instance from memory or the index, its object open. An object that is gone makes it read the index again, once.
@@ -87,6 +90,7 @@ class RetrieveService final : public StoreService::Listener {
 
   index::InstanceIndex& index_;
   storage::ObjectStore& objects_;
+  const Writers writers_;
   InstanceCache cache_;
 };
 

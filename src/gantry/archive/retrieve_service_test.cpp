@@ -58,6 +58,26 @@ TEST_F(RetrieveServiceTest, GivesTheNewBytesAfterAReplacement) {
   EXPECT_NE((*before)->object_key, (*after)->object_key);
 }
 
+TEST_F(RetrieveServiceTest, WhatAnotherNodeReplacedOrDeletedIsNotAnsweredFromMemory) {
+  RetrieveService other(archive_.index, archive_.objects, RetrieveService::Writers::kMany);
+  const auto ask = [&] { return other.locate(context_for(), study_, series_, sop_); };
+  Made made;
+  archive_.store(made);
+  const auto before = ask();
+  ASSERT_TRUE(before);
+  EXPECT_EQ(*ask(), *before) << "the same open object";
+  EXPECT_EQ(other.cached(context_for(), study_, series_, sop_), nullptr) << "memory alone confirms nothing";
+  made.patient_id = "P-2";
+  archive_.store(part10_file(made), "clinic-a", index::ConflictPolicy::kReplace);  // nobody tells `other`
+  const auto after = ask();
+  ASSERT_TRUE(after);
+  EXPECT_NE((*before)->object_key, (*after)->object_key);
+  archive_.remove(study_, std::nullopt, std::nullopt);
+  const auto gone = ask();
+  ASSERT_FALSE(gone);
+  EXPECT_EQ(gone.error().kind(), ErrorKind::kNotFound);
+}
+
 TEST_F(RetrieveServiceTest, AnObjectThatIsGoneIsNotFound) {
   archive_.store(Made{});
   const auto located = locate();

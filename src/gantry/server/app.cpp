@@ -45,6 +45,13 @@ archive::StoreSettings store_settings(const config::Settings& settings) {
   return store;
 }
 
+/// Whoever shares a database server may write to it; the embedded index is this process's alone.
+archive::RetrieveService::Writers index_writers(const config::Settings& settings) {
+  using Writers = archive::RetrieveService::Writers;
+  const auto embedded = is_embedded(settings);
+  return embedded && *embedded ? Writers::kThisProcess : Writers::kMany;
+}
+
 dicomweb::Settings dicomweb_settings(const config::Settings& settings, const std::string& secret) {
   dicomweb::Settings web;
   web.base_path = kBasePath;
@@ -169,7 +176,7 @@ class App::Parts {
         objects(std::move(opened_objects)),
         disk_pool("disk", kDiskThreads, kQueueMost),
         index_pool("index", index_threads(), kQueueMost),
-        retrieves(*index, *objects),
+        retrieves(*index, *objects, index_writers(settings)),
         store(*index, *objects, disk_pool, store_settings(settings), &retrieves),
         deletes(*index, in_seconds(settings.deletes.object_grace), &retrieves),
         queries(*index),
