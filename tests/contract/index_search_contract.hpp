@@ -238,13 +238,6 @@ TYPED_TEST_P(IndexSearchContract, PagesHaveNoHolesAndNoRepeats) {
   EXPECT_EQ(visited, 2);
 }
 
-/// How many generated archives the comparison takes; a provider whose server reads all it has for every search takes fewer.
-template <class Provider>
-unsigned archives() {
-  if constexpr (requires { Provider::archives(); }) return Provider::archives();
-  return 4;
-}
-
 /// Random work on both, random searches of both: the same answers, row for row.
 TYPED_TEST_P(IndexSearchContract, AnswersAsTheReferenceDoes) {
   for (unsigned seed = 1; seed <= archives<TypeParam>(); ++seed) {

@@ -201,6 +201,15 @@ class FaultyIndex final : public index::InstanceIndex {
                                                       const SeriesUid& series) override {
     return index_.get_json_meta(ctx, study, series);
   }
+  Result<std::vector<index::JsonClaim>> claim_json(const RequestContext& ctx, index::Timestamp end_time,
+                                                   std::size_t limit, std::string_view owner,
+                                                   std::chrono::seconds lease) override {
+    return index_.claim_json(ctx, end_time, limit, owner, lease);
+  }
+  Result<bool> finish_json(const RequestContext& ctx, const index::JsonOutcome& outcome,
+                           std::string_view owner) override {
+    return index_.finish_json(ctx, outcome, owner);
+  }
   Result<void> check(const RequestContext& ctx) override { return index_.check(ctx); }
 
   struct Batch {

@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "gantry/base/context.hpp"
@@ -98,10 +99,27 @@ class InstanceIndex {
   /// All series rows of a study, ordered by series number, then UID; none is an empty list.
   virtual Result<std::vector<StateRow>> get_state_metaes(const RequestContext& ctx, const StudyUid& study) = 0;
   /// Series rows whose JSON is due and that were quiet since before `end_time` (strictly), oldest `updated_time` first.
-  /// Due is: never generated, generated for an older version, pending (0) or failed and to be retried (2). All tenants.
+  /// Due is: never generated, generated for an older version, pending (0), failed and to be retried (2), or claimed and
+  /// not finished. All tenants.
   virtual Result<std::vector<StateRow>> get_json_metaes(const RequestContext& ctx, Timestamp end_time, std::size_t limit = 10) = 0;
   virtual Result<std::optional<JsonRow>> get_json_meta(const RequestContext& ctx, const StudyUid& study,
                                                        const SeriesUid& series) = 0;
+
+  // --- The workers that make the JSON (DESIGN §7) -------------------------------------------------------------------
+
+  /// Claims for `owner` up to `limit` (at most 1,000) of the series that get_json_metaes() tells, in its order: those
+  /// that no other worker has under a lease, whose next try is due, and that had fewer than 5 tries since they changed;
+  /// those that had 5 are given up (4) in passing. Each is claimed by exactly one, on whatever node; when the lease has
+  /// run out, by the database's clock, it can be claimed again. Fewer than `limit`, even none, does not mean that no
+  /// more are due when others claim at the same time. An owner is one thread of work: two may not share a name. All
+  /// tenants; a claim's state names its own. A claim whose answer was lost (kUnavailable) ends with its lease.
+  virtual Result<std::vector<JsonClaim>> claim_json(const RequestContext& ctx, Timestamp end_time, std::size_t limit,
+                                                    std::string_view owner, std::chrono::seconds lease) = 0;
+  /// Ends a claim of ctx.tenant: the row becomes ready (1), or failed (2, due again after `retry_after`; 4 after the
+  /// fifth try), its object before is queued for deletion when there is a new one. Unless the series changed meanwhile,
+  /// it is not due any more when it is ready or failed for good. False, and nothing changes: `owner` has not got this
+  /// claim (any more), and the object it made is its own to remove.
+  virtual Result<bool> finish_json(const RequestContext& ctx, const JsonOutcome& outcome, std::string_view owner) = 0;
 
   /// Fails when the index can't answer now: for /readyz.
   virtual Result<void> check(const RequestContext& ctx) = 0;

@@ -119,6 +119,30 @@ struct JsonRow {
   int json_status = 0;
   int retry_times = 0;
   std::uint64_t version = 0;
+  // Written by finish_json() alone; save_json_list() leaves them.
+  std::string object_key;  ///< the JSON that was made last; "": none
+  std::string last_error;  ///< why it failed
+};
+
+/// A series whose JSON a worker is to make.
+struct JsonClaim {
+  StateRow state;       ///< its version is the one to make the JSON of
+  int retry_times = 0;  ///< the how-manieth try of this version it is, from 1
+  Timestamp lease_until;
+};
+
+/// What became of a claim.
+struct JsonOutcome {
+  StudyUid study;
+  SeriesUid series;
+  std::uint64_t version = 0;  ///< of the claim's state
+  /// The JSON that was made. After a failure: of what could be read; empty when nothing could, and the one before stays.
+  ObjectKey object_key;
+  struct Failure {
+    std::chrono::seconds retry_after{};
+    std::string error;  ///< for operators; its first 1,000 bytes are kept
+  };
+  std::optional<Failure> failure;
 };
 
 enum class TenantState { kActive, kDisabled, kDeleting, kDeleted };

@@ -186,6 +186,19 @@ Result<std::optional<index::JsonRow>> LateIndex::get_json_meta(const RequestCont
   return index->get_json_meta(ctx, study, series);
 }
 
+Result<std::vector<index::JsonClaim>> LateIndex::claim_json(const RequestContext& ctx, index::Timestamp end_time,
+                                                            std::size_t limit, std::string_view owner,
+                                                            std::chrono::seconds lease) {
+  GANTRY_LET(auto* const index, opened());
+  return index->claim_json(ctx, end_time, limit, owner, lease);
+}
+
+Result<bool> LateIndex::finish_json(const RequestContext& ctx, const index::JsonOutcome& outcome,
+                                    std::string_view owner) {
+  GANTRY_LET(auto* const index, opened());
+  return index->finish_json(ctx, outcome, owner);
+}
+
 Result<void> LateIndex::check(const RequestContext& ctx) {
   GANTRY_LET(auto* const index, opened());
   return index->check(ctx);

@@ -60,6 +60,9 @@ class LateIndex final : public index::InstanceIndex {
                                                        std::size_t limit) override;
   Result<std::optional<index::JsonRow>> get_json_meta(const RequestContext& ctx, const StudyUid& study,
                                                       const SeriesUid& series) override;
+  Result<std::vector<index::JsonClaim>> claim_json(const RequestContext& ctx, index::Timestamp end_time, std::size_t limit,
+                                            std::string_view owner, std::chrono::seconds lease) override;
+  Result<bool> finish_json(const RequestContext& ctx, const index::JsonOutcome& outcome, std::string_view owner) override;
   Result<void> check(const RequestContext& ctx) override;
   [[nodiscard]] std::optional<index::PoolStats> pool_stats() const override;
 

@@ -130,6 +130,7 @@ void MemoryIndex::put(Tenant& tenant, const TenantId& tenant_id, const InstanceR
   fill_attributes(Level::kSeries, series.attributes, record.attributes);
   series.state.version = version;
   series.state.updated_time = now;
+  series.json_due = true;
   series.instances[record.sop.str()] = {record, version};
   series.state.series_related_instances = series.instances.size();
   if (series.first_sop.empty()) series.first_sop = record.sop.str();
@@ -158,6 +159,7 @@ void MemoryIndex::drop(Tenant& tenant, const std::string& sop, Timestamp due, st
   study.updated = now;
   series.state.version = version;
   series.state.updated_time = now;
+  series.json_due = true;
   series.state.series_related_instances = series.instances.size();
   const auto listed = [](const auto& a, const auto& b) {
     const auto key = [](const auto& entry) {
@@ -167,7 +169,7 @@ void MemoryIndex::drop(Tenant& tenant, const std::string& sop, Timestamp due, st
   };
   if (series.instances.empty()) {
     study.series.erase(series_uid);
-    tenant.jsons.erase({study_uid, series_uid});
+    drop_json(tenant, study_uid, series_uid, now + kReplacedGrace);
   } else if (series.first_sop == sop) {
     series.first_sop = std::min_element(series.instances.begin(), series.instances.end(), listed)->first;
   }
@@ -178,12 +180,19 @@ void MemoryIndex::drop(Tenant& tenant, const std::string& sop, Timestamp due, st
     if (first == nullptr || number_key(each.state.series_number) < number_key(first->state.series_number)) first = &each;
   }
   if (first == nullptr) {
-    for (const auto& [uid, each] : study.series) tenant.jsons.erase({study_uid, uid});
+    for (const auto& [uid, each] : study.series) drop_json(tenant, study_uid, uid, now + kReplacedGrace);
     tenant.studies.erase(study_uid);
   } else {
     study.first_series = first->state.series_uid;
     study.first_sop = first->first_sop;
   }
+}
+
+void MemoryIndex::drop_json(Tenant& tenant, const std::string& study, const std::string& series, Timestamp object_due) {
+  const auto json = tenant.jsons.find({study, series});
+  if (json == tenant.jsons.end()) return;
+  if (const auto& key = json->second.row.object_key; !key.empty()) delete_queue_.try_emplace(key, Queued{object_due, 0});
+  tenant.jsons.erase(json);
 }
 
 Result<std::uint64_t> MemoryIndex::remove(const RequestContext& ctx, const StudyUid& study,
@@ -245,8 +254,15 @@ Result<void> MemoryIndex::deletion_failed(const RequestContext& ctx, const Objec
 Result<std::vector<bool>> MemoryIndex::are_held(const RequestContext& ctx, std::span<const ObjectKey> keys) {
   const std::scoped_lock lock(mutex_);
   GANTRY_TRY(in_time(ctx));
+  std::set<std::string> of_jsons;
+  for (const auto& [tenant_id, tenant] : tenants_) {
+    for (const auto& [series, json] : tenant.jsons) of_jsons.insert(json.row.object_key);
+  }
   std::vector<bool> held;
-  for (const auto& key : keys) held.push_back(objects_.contains(key.str()) || delete_queue_.contains(key.str()));
+  for (const auto& key : keys) {
+    held.push_back(!key.empty() && (objects_.contains(key.str()) || delete_queue_.contains(key.str()) ||
+                                    of_jsons.contains(key.str())));
+  }
   return held;
 }
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "gantry/index/instance_index.hpp"
+#include "gantry/index/json_claims.hpp"
 
 namespace gantry::index {
 
@@ -45,6 +46,9 @@ class MemoryIndex final : public InstanceIndex {
   Result<std::vector<StateRow>> get_json_metaes(const RequestContext& ctx, Timestamp end_time, std::size_t limit) override;
   Result<std::optional<JsonRow>> get_json_meta(const RequestContext& ctx, const StudyUid& study,
                                                const SeriesUid& series) override;
+  Result<std::vector<JsonClaim>> claim_json(const RequestContext& ctx, Timestamp end_time, std::size_t limit,
+                                            std::string_view owner, std::chrono::seconds lease) override;
+  Result<bool> finish_json(const RequestContext& ctx, const JsonOutcome& outcome, std::string_view owner) override;
   Result<void> check(const RequestContext& ctx) override;
 
  private:
@@ -57,6 +61,7 @@ class MemoryIndex final : public InstanceIndex {
     dicom::QidoAttributes attributes;  ///< series attributes without a column in `state`
     std::map<std::string, Instance> instances;
     std::string first_sop;
+    bool json_due = true;  ///< the marker that get_json_metaes() reads
   };
   struct Study {
     dicom::QidoAttributes attributes;
@@ -70,7 +75,7 @@ class MemoryIndex final : public InstanceIndex {
     std::uint64_t change_no = 0, bytes = 0, instances = 0, quota_bytes = 0, quota_instances = 0;
     std::map<std::string, Study> studies;
     std::map<std::string, std::pair<std::string, std::string>> places;  ///< SOP UID to study and series UID
-    std::map<std::pair<std::string, std::string>, JsonRow> jsons;
+    std::map<std::pair<std::string, std::string>, JsonTask> jsons;
     std::vector<Change> changes;
   };
   struct Queued {
@@ -84,6 +89,9 @@ class MemoryIndex final : public InstanceIndex {
   void put(Tenant& tenant, const TenantId& tenant_id, const InstanceRecord& record, std::uint64_t version, Timestamp now);
   /// Drops one instance row and the rows that become empty by it; queues its object.
   void drop(Tenant& tenant, const std::string& sop, Timestamp due, std::uint64_t version, Timestamp now);
+  void drop_json(Tenant& tenant, const std::string& study, const std::string& series, Timestamp object_due);
+  /// The series that have the marker and were quiet since before `end_time`, in get_json_metaes()' order.
+  std::vector<std::pair<Tenant*, Series*>> due_series(Timestamp end_time);
   Result<Tenant*> writable_tenant(const RequestContext& ctx);
   Result<std::vector<Hit>> hits(const RequestContext& ctx, const SearchQuery& query) const;
   Result<std::vector<SearchRow>> rows(const RequestContext& ctx, const SearchQuery& query) const;

@@ -59,6 +59,9 @@ class MongoIndex final : public InstanceIndex, public TableStore {
                                                 std::size_t limit) override;
   Result<std::optional<JsonRow>> get_json_meta(const RequestContext& ctx, const StudyUid& study,
                                                const SeriesUid& series) override;
+  Result<std::vector<JsonClaim>> claim_json(const RequestContext& ctx, Timestamp end_time, std::size_t limit,
+                                            std::string_view owner, std::chrono::seconds lease) override;
+  Result<bool> finish_json(const RequestContext& ctx, const JsonOutcome& outcome, std::string_view owner) override;
   Result<void> check(const RequestContext& ctx) override;
   /// All or nothing for each row alone.
   Result<Page> read_page(const RequestContext& ctx, const sql::Table& table, const std::string& from,

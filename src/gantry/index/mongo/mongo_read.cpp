@@ -200,40 +200,6 @@ Result<std::vector<StateRow>> MongoIndex::get_state_metaes(const RequestContext&
   });
 }
 
-Result<std::vector<StateRow>> MongoIndex::get_json_metaes(const RequestContext& ctx, Timestamp end_time,
-                                                          std::size_t limit) {
-  return impl_->read(ctx, [&](Session& session) -> Result<std::vector<StateRow>> {
-    std::vector<StateRow> rows;
-    if (limit == 0) return rows;
-    Find find;
-    find.filter.document("json_due_since", Document().number("$lt", sql::micros(end_time)));
-    find.sort.small("json_due_since", 1);
-    find.limit = limit_of(limit);
-    GANTRY_TRY(session.find(mongo::kStates, find, [&rows](const bson_t& row) -> Result<bool> {
-      rows.push_back(to_state_row(to_cells(sql::kStateTable, row)));
-      return true;
-    }));
-    return rows;
-  });
-}
-
-Result<std::optional<JsonRow>> MongoIndex::get_json_meta(const RequestContext& ctx, const StudyUid& study,
-                                                         const SeriesUid& series) {
-  return impl_->read(ctx, [&](Session& session) -> Result<std::optional<JsonRow>> {
-    Find find;
-    find.filter = by_text("_id", mongo::series_id(ctx.tenant.view(), study.view(), series.view()));
-    GANTRY_LET(const auto found, session.find_one(mongo::kJsons, find));
-    if (!found) return std::optional<JsonRow>();
-    const bson_t& row = *found->raw();
-    return std::optional<JsonRow>(JsonRow{
-        text_of(row, "tenant_id"), text_of(row, "study_uid"), text_of(row, "series_uid"),
-        text_of(row, "study_uid_hash"), text_of(row, "series_uid_hash"), text_of(row, "study_date_origin"),
-        sql::timestamp(mongo::number_of(row, "created_time")), sql::timestamp(mongo::number_of(row, "flag_time")),
-        static_cast<int>(mongo::number_of(row, "json_status")), static_cast<int>(mongo::number_of(row, "retry_times")),
-        count_of(row, "version")});
-  });
-}
-
 Result<void> MongoIndex::check(const RequestContext& ctx) {
   return impl_->read(ctx, [](Session& session) -> Result<void> {
     Find find;

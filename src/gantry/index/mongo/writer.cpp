@@ -102,14 +102,20 @@ class Writer::Turn {
   bool taken_ = false;
 };
 
-Result<void> Writer::write(const RequestContext& ctx, std::string_view collection, const Bulk& bulk) {
+Result<void> Writer::in_lane(const RequestContext& ctx, const std::function<Result<void>(Session&)>& work) {
   if (Clock::now() >= ctx.deadline) return Error::timeout("the deadline passed");
   Turn turn(*this, "/" + random_hex(8));  // no tenant's
   GANTRY_TRY(turn.take(ctx.deadline));
   GANTRY_LET(Session session, pool_.lend(ctx));
-  GANTRY_LET(const auto done, session.write(collection, bulk));
-  (void)done;
-  return {};
+  return work(session);
+}
+
+Result<void> Writer::write(const RequestContext& ctx, std::string_view collection, const Bulk& bulk) {
+  return in_lane(ctx, [&](Session& session) -> Result<void> {
+    GANTRY_LET(const auto done, session.write(collection, bulk));
+    (void)done;
+    return {};
+  });
 }
 
 Result<void> Writer::run(const RequestContext& ctx, const Work& work) {

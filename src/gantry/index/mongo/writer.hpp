@@ -33,6 +33,9 @@ class Writer {
   Result<void> run(const RequestContext& ctx, const Work& work);
   /// Writes that need no turn of a tenant: in a lane.
   Result<void> write(const RequestContext& ctx, std::string_view collection, const Bulk& bulk);
+  /// Single-document changes that need no turn of a tenant, in a lane: with a server that has single_writer, nobody else
+  /// of this process writes meanwhile.
+  Result<void> in_lane(const RequestContext& ctx, const std::function<Result<void>(Session&)>& work);
   /// Finishes batches whose writer has not been heard of for 30 s, in all tenants.
   Result<void> finish_abandoned(const RequestContext& ctx);
 

@@ -123,8 +123,9 @@ void BatchStore::add_drops(std::vector<Text>& statements, std::span<const Column
   sql << dialect.ordered_join() << "dicom_json_meta x WHERE x.object_key <> ''";
   for (const Column& column : key) sql << " AND x." << column.name << " = k." << column.name;
   sql << dialect.upsert_tail(kDeleteQueueTable, {});
-  dialect.delete_rows(statements, kJsonTable, key, keys);
+  // The series first: without its lock nobody writes its JSON row.
   dialect.delete_rows(statements, kStateTable, key, keys);
+  dialect.delete_rows(statements, kJsonTable, key, keys);
 }
 
 void BatchStore::add_writes(std::vector<Text>& statements, const Writes& writes, CellRows& keys_of_series,

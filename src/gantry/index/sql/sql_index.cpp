@@ -161,10 +161,11 @@ Result<void> SqlIndex::save_json_list(const RequestContext& ctx, std::span<const
       const bool due = is_json_due(state->second.state.version, json);
       marks.push_back({ctx.tenant.str(), key.first, key.second, std::int64_t{due ? 1 : 0}});
     }
-    // The columns of the worker (lease, object) stay as they are: they are not among those written.
+    // The columns of the worker (lease, object) stay as they are: they are not among those written. The series' rows
+    // come first, as everywhere.
     std::vector<Text> statements;
-    session.dialect().upsert_rows(statements, kJsonTable, kSavedJsonColumns, rows, {});
     if (!marks.empty()) session.dialect().upsert_rows(statements, kStateTable, kDueColumns, marks, {});
+    session.dialect().upsert_rows(statements, kJsonTable, kSavedJsonColumns, rows, {});
     return session.run_and_commit(statements);
   });
 }

@@ -45,6 +45,9 @@ class SqlIndex : public InstanceIndex, public TableStore {
                                                 std::size_t limit) override;
   Result<std::optional<JsonRow>> get_json_meta(const RequestContext& ctx, const StudyUid& study,
                                                const SeriesUid& series) override;
+  Result<std::vector<JsonClaim>> claim_json(const RequestContext& ctx, Timestamp end_time, std::size_t limit,
+                                            std::string_view owner, std::chrono::seconds lease) override;
+  Result<bool> finish_json(const RequestContext& ctx, const JsonOutcome& outcome, std::string_view owner) override;
   Result<void> check(const RequestContext& ctx) override;
 
   Result<Page> read_page(const RequestContext& ctx, const Table& table, const std::string& from, std::size_t rows_most,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <unordered_set>
 
+#include "gantry/index/sql/json_tasks.hpp"
 #include "gantry/index/sql/read_rows.hpp"
 #include "gantry/index/sql/sql_index.hpp"
 
@@ -235,17 +236,13 @@ Result<std::vector<StateRow>> SqlIndex::get_json_metaes(const RequestContext& ct
 Result<std::optional<JsonRow>> SqlIndex::get_json_meta(const RequestContext& ctx, const StudyUid& study,
                                                        const SeriesUid& series) {
   Text sql(dialect());
-  sql << "SELECT tenant_id, study_uid, series_uid, study_uid_hash, series_uid_hash, study_date_origin, created_time, "
-         "flag_time, json_status, retry_times, version FROM dicom_json_meta WHERE tenant_id = ";
-  sql.bind(ctx.tenant.view()) << " AND study_uid = ";
-  sql.bind(study.view()) << " AND series_uid = ";
+  sql << "SELECT " << task_columns() << " FROM dicom_json_meta x WHERE x.tenant_id = ";
+  sql.bind(ctx.tenant.view()) << " AND x.study_uid = ";
+  sql.bind(study.view()) << " AND x.series_uid = ";
   sql.bind(series.view());
   GANTRY_LET(const Rows rows, read_rows(ctx, Tenants::kOne, sql));
   if (rows->size() == 0) return std::optional<JsonRow>();
-  const RowRef row(*rows, 0);
-  return std::optional(JsonRow{row.text(0), row.text(1), row.text(2), row.text(3), row.text(4), row.text(5),
-                               row.time(6), row.time(7), static_cast<int>(row.integer(8)),
-                               static_cast<int>(row.integer(9)), row.count(10)});
+  return std::optional(read_task(RowRef(*rows, 0)).row);
 }
 
 Result<void> SqlIndex::check(const RequestContext& ctx) {

@@ -64,6 +64,9 @@ class SqliteIndex final : public InstanceIndex, public TableStore {
   Result<std::vector<StateRow>> get_json_metaes(const RequestContext& ctx, Timestamp end_time, std::size_t limit) override;
   Result<std::optional<JsonRow>> get_json_meta(const RequestContext& ctx, const StudyUid& study,
                                                const SeriesUid& series) override;
+  Result<std::vector<JsonClaim>> claim_json(const RequestContext& ctx, Timestamp end_time, std::size_t limit,
+                                            std::string_view owner, std::chrono::seconds lease) override;
+  Result<bool> finish_json(const RequestContext& ctx, const JsonOutcome& outcome, std::string_view owner) override;
   /// Also fails when moving the log into the database failed last time.
   Result<void> check(const RequestContext& ctx) override;
 

@@ -1,5 +1,6 @@
 // What SqliteIndex answers from rows, without searching.
 
+#include "gantry/index/sql/json_tasks.hpp"
 #include "gantry/index/sql/read_rows.hpp"
 #include "gantry/index/sqlite/sqlite_impl.hpp"
 
@@ -218,17 +219,14 @@ Result<std::vector<StateRow>> SqliteIndex::get_json_metaes(const RequestContext&
 Result<std::optional<JsonRow>> SqliteIndex::get_json_meta(const RequestContext& ctx, const StudyUid& study,
                                                           const SeriesUid& series) {
   return impl_->read(ctx, [&](Connection& connection) -> Result<std::optional<JsonRow>> {
-    GANTRY_LET(Query query, connection.query("SELECT tenant_id, study_uid, series_uid, study_uid_hash, series_uid_hash, "
-                                             "study_date_origin, created_time, flag_time, json_status, retry_times, version "
-                                             "FROM dicom_json_meta WHERE tenant_id = ?1 AND study_uid = ?2 AND "
-                                             "series_uid = ?3"));
+    static const std::string text = "SELECT " + sql::task_columns() +
+                                    " FROM dicom_json_meta x WHERE x.tenant_id = ?1 AND x.study_uid = ?2 AND "
+                                    "x.series_uid = ?3";
+    GANTRY_LET(Query query, connection.query(text));
     query << ctx.tenant.view() << study.view() << series.view();
     GANTRY_LET(const bool found, query.step());
     if (!found) return std::optional<JsonRow>();
-    return std::optional<JsonRow>(JsonRow{query.text(0), query.text(1), query.text(2), query.text(3), query.text(4),
-                                          query.text(5), query.time(6), query.time(7),
-                                          static_cast<int>(query.integer(8)), static_cast<int>(query.integer(9)),
-                                          query.count(10)});
+    return std::optional(sql::read_task(query).row);
   });
 }
 
