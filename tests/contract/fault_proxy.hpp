@@ -22,7 +22,9 @@ namespace gantry::contract {
 
 class FaultProxy {
  public:
-  explicit FaultProxy(std::uint16_t server_port) : server_port_(server_port), listener_(listening(port_)) {
+  /// Stands at 127.0.0.`host`.
+  explicit FaultProxy(std::uint16_t server_port, std::uint8_t host = 1)
+      : server_port_(server_port), listener_(listening(port_, host)) {
     thread_ = std::thread([this] { serve(); });
   }
   ~FaultProxy() {
@@ -56,11 +58,11 @@ class FaultProxy {
     UniqueFd client, server;
   };
 
-  static UniqueFd listening(std::uint16_t& port) {
+  static UniqueFd listening(std::uint16_t& port, std::uint8_t host) {
     UniqueFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_in address{};
     address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK - 1 + host);
     socklen_t size = sizeof address;
     if (bind(fd.get(), reinterpret_cast<sockaddr*>(&address), size) != 0 || listen(fd.get(), 64) != 0) std::abort();
     getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &size);

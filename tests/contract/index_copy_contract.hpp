@@ -128,8 +128,8 @@ TYPED_TEST_P(IndexCopyContract, AnArchiveIsTheSameAfterTheWayInAndOut) {
   // What is stored next goes on where the source was.
   const RequestContext ctx = context_for("clinic-a");
   const auto version = must(source->totals(ctx)).change_no;
-  const auto committed =
-      must(this->provider.index().commit(ctx, std::vector{instance("1.5", "1.5.9", "1.5.9.9")}, ConflictPolicy::kReject));
+  const auto committed = must(
+      this->provider.index().commit(ctx, std::vector{instance("1.5", "1.5.9", "1.5.9.9")}, ConflictPolicy::kReject));
   EXPECT_EQ(committed.at(0).version, version + 1);
 }
 
@@ -193,8 +193,8 @@ TYPED_TEST_P(IndexCopyContract, AChangeOfTheSourceOrTheTargetMeanwhileIsFound) {
   changed = false;
   const auto change_target = [&](const CopyProgress& progress) {
     if (progress.phase == CopyProgress::Phase::kVerifying && !std::exchange(changed, true)) {
-      EXPECT_TRUE(other->remove(context_for("clinic-a"), StudyUid("1.9"), std::nullopt, std::nullopt,
-                                std::chrono::seconds(0)));
+      EXPECT_TRUE(
+          other->remove(context_for("clinic-a"), StudyUid("1.9"), std::nullopt, std::nullopt, std::chrono::seconds(0)));
     }
     return true;
   };

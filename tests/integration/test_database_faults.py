@@ -9,6 +9,7 @@ import random
 import re
 import subprocess
 import threading
+import urllib.parse
 
 import pytest
 import requests
@@ -25,7 +26,8 @@ class Database:
 
     def __init__(self, kind: str, folder: pathlib.Path):
         self.kind, self.environment = kind, os.environ | {"GANTRY_SERVICES_DIR": str(folder)}
-        self.url = self.variables(self.ask("start"))[KINDS[kind]]
+        self.known = self.variables(self.ask("start"))
+        self.url = self.known[KINDS[kind]]
 
     def ask(self, verb: str) -> str:
         return subprocess.run([ROOT / "scripts" / "services", verb, self.kind], env=self.environment, check=True, text=True,
@@ -113,3 +115,19 @@ def test_an_ingest_survives_a_database_that_fails(gantry, tmp_path, database, fa
             thread.join()
     print(f"{ROUNDS} rounds, {len(acknowledged)} acknowledged, {statuses.count(503)} refused")
     expect_whole(gantry, server, studies, acknowledged, flags)
+
+
+@pytest.mark.skipif("MYSQL_URL" not in os.environ, reason="scripts/services start mysql")
+def test_a_server_that_may_lose_what_it_acknowledged_is_refused(gantry, tmp_path):
+    database = Database("mysql", tmp_path / "services")
+    try:
+        admin = urllib.parse.urlsplit(database.known["MYSQL_ADMIN_URL"])
+        for value, status in (("2", 2), ("0", 2), ("1", 1)):  # 1 of `migrate status`: there is something to do
+            subprocess.run(["mariadb", "--no-defaults", "--protocol=tcp", "-h", admin.hostname, "-P", str(admin.port), "-u", "root", "-e",
+                            f"SET GLOBAL innodb_flush_log_at_trx_commit = {value}"], check=True,
+                           env=os.environ | {"MYSQL_PWD": admin.password})
+            answer = subprocess.run([gantry, "migrate", "status", "--index-url", database.url], capture_output=True, text=True)
+            assert answer.returncode == status, answer.stderr
+            assert ("innodb_flush_log_at_trx_commit" in answer.stderr) == (value != "1")
+    finally:
+        database.ask("stop")

@@ -106,13 +106,13 @@ int run_index_copy(const IndexCopyOptions& options) {
     const auto kind = report.error().kind();
     return kind == ErrorKind::kInvalid || kind == ErrorKind::kNotFound || kind == ErrorKind::kUnsupported ? 2 : 1;
   }
-  std::printf("%s now holds what %s holds, row by row: %s tenants, %s studies, %s instances, %s rows in all%s.\n"
-              "Objects are not moved by this. To go on with it: index.url = \"%s\", and the same storage.url as before.\n",
-              config::redact_url(options.to).c_str(), config::redact_url(options.from).c_str(),
-              count_as_text(report->tenants).c_str(), count_as_text(report->studies).c_str(),
-              count_as_text(report->instances).c_str(), count_as_text(report->rows).c_str(),
-              report->resumed ? " (gone on with from where it was cut off)" : "",
-              config::redact_url(options.to).c_str());
+  std::printf(
+      "%s now holds what %s holds, row by row: %s tenants, %s studies, %s instances, %s rows in all%s.\n"
+      "Objects are not moved by this. To go on with it: index.url = \"%s\", and the same storage.url as before.\n",
+      config::redact_url(options.to).c_str(), config::redact_url(options.from).c_str(),
+      count_as_text(report->tenants).c_str(), count_as_text(report->studies).c_str(),
+      count_as_text(report->instances).c_str(), count_as_text(report->rows).c_str(),
+      report->resumed ? " (gone on with from where it was cut off)" : "", config::redact_url(options.to).c_str());
   return 0;
 }
 

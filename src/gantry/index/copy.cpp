@@ -18,8 +18,8 @@ using sql::CellRows;
 using sql::Table;
 
 /// Tables with a truth of their own; the rows of dicom_term follow from them.
-constexpr std::array<const Table*, 7> kCopied{&sql::kTenantTable, &sql::kStudyTable, &sql::kStateTable,
-                                              &sql::kImageTable,  &sql::kJsonTable,  &sql::kChangeTable,
+constexpr std::array<const Table*, 7> kCopied{&sql::kTenantTable,     &sql::kStudyTable, &sql::kStateTable,
+                                              &sql::kImageTable,      &sql::kJsonTable,  &sql::kChangeTable,
                                               &sql::kDeleteQueueTable};
 constexpr const char* kNoteName = "copy";
 constexpr std::size_t kSmallRows = 2000;  ///< of the tables that are read for what they say
@@ -40,7 +40,8 @@ template <class Work>
 auto patiently(const Work& work) -> decltype(work()) {
   for (int attempt = 1;; ++attempt) {
     auto done = work();
-    const bool again = !done && (done.error().kind() == ErrorKind::kUnavailable || done.error().kind() == ErrorKind::kTimeout);
+    const bool again =
+        !done && (done.error().kind() == ErrorKind::kUnavailable || done.error().kind() == ErrorKind::kTimeout);
     if (!again || attempt == kTriesMost) return done;
     std::this_thread::sleep_for(kPause * attempt);
   }
@@ -199,7 +200,8 @@ class Copy {
  private:
   Result<void> expect_empty() {
     for (const Table* table : kCopied) {
-      GANTRY_LET(const auto page, patiently([&] { return to_.read_page(context(), *table, "", page_rows_, kPageBytes); }));
+      GANTRY_LET(const auto page,
+                 patiently([&] { return to_.read_page(context(), *table, "", page_rows_, kPageBytes); }));
       const bool empty = std::all_of(page.rows.begin(), page.rows.end(), [&](const CellRow& row) {
         // A tenant that nothing was ever stored in is what `serve` leaves in a new database.
         return table == &sql::kTenantTable && sql::number_in(*table, row, "change_no") == 0;
@@ -218,10 +220,11 @@ class Copy {
     std::string place;
     do {
       GANTRY_LET(const auto page, patiently([&] {
-        return from_.read_page(context(), sql::kTenantTable, place, page_rows_, kPageBytes);
-      }));
+                   return from_.read_page(context(), sql::kTenantTable, place, page_rows_, kPageBytes);
+                 }));
       for (const CellRow& row : page.rows) {
-        versions[sql::text_in(sql::kTenantTable, row, "tenant_id")] = sql::number_in(sql::kTenantTable, row, "change_no");
+        versions[sql::text_in(sql::kTenantTable, row, "tenant_id")] =
+            sql::number_in(sql::kTenantTable, row, "change_no");
         instances_most_ += static_cast<std::uint64_t>(sql::number_in(sql::kTenantTable, row, "instances"));
       }
       place = page.next;
@@ -251,9 +254,8 @@ class Copy {
       const Table& table = *kCopied[ledger_.table];
       Digest& digest = ledger_.digests[ledger_.table];
       do {
-        GANTRY_LET(const auto page, patiently([&] {
-          return from_.read_page(context(), table, ledger_.place, page_rows_, kPageBytes);
-        }));
+        GANTRY_LET(const auto page,
+                   patiently([&] { return from_.read_page(context(), table, ledger_.place, page_rows_, kPageBytes); }));
         GANTRY_TRY(patiently([&] { return to_.put_rows(context(), table, page.rows); }));
         for (const CellRow& row : page.rows) digest.add(row);
         ledger_.place = page.next;
@@ -275,9 +277,8 @@ class Copy {
       Digest found;
       std::string place;
       do {
-        GANTRY_LET(const auto page, patiently([&] {
-          return to_.read_page(context(), table, place, page_rows_, kPageBytes);
-        }));
+        GANTRY_LET(const auto page,
+                   patiently([&] { return to_.read_page(context(), table, place, page_rows_, kPageBytes); }));
         for (const CellRow& row : page.rows) found.add(row);
         rows += page.rows.size();
         if (i == 3) instances += page.rows.size();

@@ -71,12 +71,15 @@ std::optional<index::PoolStats> LateIndex::pool_stats() const {
   return index == nullptr ? index::PoolStats{} : index->pool_stats();
 }
 
-Result<std::vector<index::Committed>> LateIndex::commit(const RequestContext& ctx, std::span<const index::InstanceRecord> batch, index::ConflictPolicy policy) {
+Result<std::vector<index::Committed>> LateIndex::commit(const RequestContext& ctx,
+                                                        std::span<const index::InstanceRecord> batch,
+                                                        index::ConflictPolicy policy) {
   GANTRY_LET(auto* const index, opened());
   return index->commit(ctx, batch, policy);
 }
 
-Result<void> LateIndex::search(const RequestContext& ctx, const index::SearchQuery& query, const std::function<bool(index::SearchRow&&)>& visit) {
+Result<void> LateIndex::search(const RequestContext& ctx, const index::SearchQuery& query,
+                               const std::function<bool(index::SearchRow&&)>& visit) {
   GANTRY_LET(auto* const index, opened());
   return index->search(ctx, query, visit);
 }
@@ -91,17 +94,21 @@ Result<index::TenantTotals> LateIndex::totals(const RequestContext& ctx) {
   return index->totals(ctx);
 }
 
-Result<std::optional<index::InstanceIndex::Located>> LateIndex::locate(const RequestContext& ctx, const StudyUid& study, const SeriesUid& series, const SopUid& sop) {
+Result<std::optional<index::InstanceIndex::Located>> LateIndex::locate(const RequestContext& ctx, const StudyUid& study,
+                                                                       const SeriesUid& series, const SopUid& sop) {
   GANTRY_LET(auto* const index, opened());
   return index->locate(ctx, study, series, sop);
 }
 
-Result<std::optional<std::uint64_t>> LateIndex::version_of(const RequestContext& ctx, const StudyUid& study, const std::optional<SeriesUid>& series) {
+Result<std::optional<std::uint64_t>> LateIndex::version_of(const RequestContext& ctx, const StudyUid& study,
+                                                           const std::optional<SeriesUid>& series) {
   GANTRY_LET(auto* const index, opened());
   return index->version_of(ctx, study, series);
 }
 
-Result<std::uint64_t> LateIndex::remove(const RequestContext& ctx, const StudyUid& study, const std::optional<SeriesUid>& series, const std::optional<SopUid>& sop, std::chrono::seconds object_grace) {
+Result<std::uint64_t> LateIndex::remove(const RequestContext& ctx, const StudyUid& study,
+                                        const std::optional<SeriesUid>& series, const std::optional<SopUid>& sop,
+                                        std::chrono::seconds object_grace) {
   GANTRY_LET(auto* const index, opened());
   return index->remove(ctx, study, series, sop, object_grace);
 }
@@ -116,7 +123,8 @@ Result<void> LateIndex::deletion_done(const RequestContext& ctx, std::span<const
   return index->deletion_done(ctx, keys);
 }
 
-Result<void> LateIndex::deletion_failed(const RequestContext& ctx, const ObjectKey& key, std::chrono::seconds retry_after) {
+Result<void> LateIndex::deletion_failed(const RequestContext& ctx, const ObjectKey& key,
+                                        std::chrono::seconds retry_after) {
   GANTRY_LET(auto* const index, opened());
   return index->deletion_failed(ctx, key, retry_after);
 }
@@ -126,7 +134,8 @@ Result<std::vector<bool>> LateIndex::are_held(const RequestContext& ctx, std::sp
   return index->are_held(ctx, keys);
 }
 
-Result<void> LateIndex::visit_objects(const RequestContext& ctx, const std::function<bool(const index::HeldObject&)>& visit) {
+Result<void> LateIndex::visit_objects(const RequestContext& ctx,
+                                      const std::function<bool(const index::HeldObject&)>& visit) {
   GANTRY_LET(auto* const index, opened());
   return index->visit_objects(ctx, visit);
 }
@@ -136,7 +145,8 @@ Result<std::vector<std::string>> LateIndex::verify_counts(const RequestContext& 
   return index->verify_counts(ctx);
 }
 
-Result<std::vector<index::Change>> LateIndex::changes(const RequestContext& ctx, std::uint64_t after_version, std::size_t limit) {
+Result<std::vector<index::Change>> LateIndex::changes(const RequestContext& ctx, std::uint64_t after_version,
+                                                      std::size_t limit) {
   GANTRY_LET(auto* const index, opened());
   return index->changes(ctx, after_version, limit);
 }
@@ -176,12 +186,14 @@ Result<std::vector<index::StateRow>> LateIndex::get_state_metaes(const RequestCo
   return index->get_state_metaes(ctx, study);
 }
 
-Result<std::vector<index::StateRow>> LateIndex::get_json_metaes(const RequestContext& ctx, index::Timestamp end_time, std::size_t limit) {
+Result<std::vector<index::StateRow>> LateIndex::get_json_metaes(const RequestContext& ctx, index::Timestamp end_time,
+                                                                std::size_t limit) {
   GANTRY_LET(auto* const index, opened());
   return index->get_json_metaes(ctx, end_time, limit);
 }
 
-Result<std::optional<index::JsonRow>> LateIndex::get_json_meta(const RequestContext& ctx, const StudyUid& study, const SeriesUid& series) {
+Result<std::optional<index::JsonRow>> LateIndex::get_json_meta(const RequestContext& ctx, const StudyUid& study,
+                                                               const SeriesUid& series) {
   GANTRY_LET(auto* const index, opened());
   return index->get_json_meta(ctx, study, series);
 }

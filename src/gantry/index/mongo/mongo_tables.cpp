@@ -12,8 +12,7 @@ using mongo::Session;
 
 // In the order of `_id`s, which are made of the keys.
 Result<TableStore::Page> MongoIndex::read_page(const RequestContext& ctx, const sql::Table& table,
-                                               const std::string& from, std::size_t rows_most,
-                                               std::size_t bytes_most) {
+                                               const std::string& from, std::size_t rows_most, std::size_t bytes_most) {
   return impl_->read(ctx, [&](Session& session) -> Result<Page> {
     mongo::Find find;
     if (!from.empty()) find.filter.document("_id", Document().text("$gt", from));

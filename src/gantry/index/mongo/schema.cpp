@@ -95,8 +95,8 @@ Result<SchemaState> schema_state(Session& session) {
     state.applied.push_back({static_cast<unsigned>(minor) + 1, static_cast<int>(number_of(*row->raw(), "major")), minor,
                              sql::timestamp(number_of(*row->raw(), "applied_time"))});
   }
-  const bool old = state.major() < sql::kSchemaMajor ||
-                   (state.major() == sql::kSchemaMajor && state.minor() < sql::kSchemaMinor);
+  const bool old =
+      state.major() < sql::kSchemaMajor || (state.major() == sql::kSchemaMajor && state.minor() < sql::kSchemaMinor);
   if (old) {
     // One step from any: commands for what is there already change nothing.
     SchemaStep step{sql::kLastMigration, sql::kSchemaMajor, sql::kSchemaMinor, "collections and indexes", {}};

@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
-#include <climits>
 #include <mutex>
 
-#include <poll.h>
-#include <sys/socket.h>
+#include <climits>
 
 #include <errmsg.h>
+#include <poll.h>
+#include <sys/socket.h>
 
 namespace gantry::index::mysql {
 namespace {
@@ -50,7 +50,8 @@ Result<Words> words_of(const MysqlSettings& settings) {
                                                                      {"sslkey", &Words::sslkey},
                                                                      {"socket", &Words::socket}};
   for (const auto& [name, value] : settings.parameters) {
-    const auto* const found = std::find_if(std::begin(known), std::end(known), [&](const auto& k) { return k.first == name; });
+    const auto* const found =
+        std::find_if(std::begin(known), std::end(known), [&](const auto& k) { return k.first == name; });
     if (found == std::end(known)) {
       return Error::invalid("the index's URL has the parameter \"" + name +
                             "\"; MySQL's are sslmode, sslrootcert, sslcert, sslkey and socket");
@@ -60,12 +61,13 @@ Result<Words> words_of(const MysqlSettings& settings) {
   if (words.sslmode.empty()) {
     words.sslmode = is_this_machine(settings.host) || !words.socket.empty() ? "disable" : "verify-full";
   }
-  const std::string_view modes[] = {"disable", "require", "verify-ca", "verify-full"};
+  // The library checks a certificate's name and authority together.
+  const std::string_view modes[] = {"disable", "require", "verify-full"};
   if (std::find(std::begin(modes), std::end(modes), words.sslmode) == std::end(modes)) {
     return Error::invalid("the index's URL has sslmode=" + words.sslmode +
-                          "; it is one of disable, require, verify-ca, verify-full");
+                          "; it is one of disable, require, verify-full");
   }
-  if (words.sslmode.starts_with("verify") && words.sslrootcert.empty()) words.sslrootcert = kSystemAuthorities;
+  if (words.sslmode == "verify-full" && words.sslrootcert.empty()) words.sslrootcert = kSystemAuthorities;
   return words;
 }
 
@@ -73,7 +75,7 @@ void set(MYSQL* raw, mysql_option option, const void* value) { mysql_options(raw
 
 void set_tls(MYSQL* raw, const Words& words) {
   if (words.sslmode == "disable") return;
-  const my_bool yes = 1, verify = words.sslmode.starts_with("verify") ? 1 : 0;
+  const my_bool yes = 1, verify = words.sslmode == "verify-full" ? 1 : 0;
   set(raw, MYSQL_OPT_SSL_ENFORCE, &yes);
   set(raw, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &verify);
   if (!words.sslrootcert.empty()) set(raw, MYSQL_OPT_SSL_CA, words.sslrootcert.c_str());
@@ -300,22 +302,27 @@ Result<void> Connection::set_up(const MysqlSettings& settings, Deadline deadline
                               std::string(mysql_get_server_info(raw_.get())));
   }
   const auto statement_ms = std::max<std::int64_t>(1, settings.statement_time.count());
-  const std::string limit =
-      maria ? "max_statement_time = " + std::to_string(statement_ms / 1000) + "." + std::to_string(1000 + statement_ms % 1000).substr(1)
-            : "max_execution_time = " + std::to_string(statement_ms);
+  const std::string limit = maria ? "max_statement_time = " + std::to_string(statement_ms / 1000) + "." +
+                                        std::to_string(1000 + statement_ms % 1000).substr(1)
+                                  : "max_execution_time = " + std::to_string(statement_ms);
   const std::string statements[] = {
       // Bytes come as they are; || joins; what does not fit is an error.
       "SET SESSION character_set_results = NULL, time_zone = '+00:00', "
       "sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,PIPES_AS_CONCAT', autocommit = 1, " +
-          limit + ", innodb_lock_wait_timeout = " + std::to_string(std::max<std::int64_t>(1, (statement_ms + 999) / 1000)) +
+          limit +
+          ", innodb_lock_wait_timeout = " + std::to_string(std::max<std::int64_t>(1, (statement_ms + 999) / 1000)) +
           ", wait_timeout = " + std::to_string(kSilenceSeconds) +
           ", net_write_timeout = " + std::to_string(kSlowReaderSeconds),
       "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
-      "SELECT CONNECTION_ID(), @@max_allowed_packet, @@global.innodb_flush_log_at_trx_commit, @@global.read_only",
+      "SELECT CONNECTION_ID(), @@max_allowed_packet, @@global.innodb_flush_log_at_trx_commit, @@global.read_only, "
+      "CONCAT(@@hostname, ':', @@port)",
+      "SHOW GLOBAL STATUS LIKE 'Uptime'",
   };
   GANTRY_LET(const std::vector<sql::Rows> sets, run(statements, deadline));
   const sql::RowRef row(*sets[2], 0);
-  name_ = row.text(0);
+  number_ = row.text(0);
+  server_ = row.text(4);
+  if (sets[3]->size() == 1) server_start_ = Clock::now() - std::chrono::seconds(sets[3]->integer(0, 1));
   packet_bytes_ = static_cast<std::size_t>(row.count(1));
   const auto flush = row.integer(2);
   // MariaDB's 3 syncs as 1 does.
@@ -346,7 +353,8 @@ Result<void> Connection::receive(std::size_t count, std::vector<sql::Rows>& sets
     Answer answer(result);
     if (late_ || (!answer && mysql_errno(raw) != 0)) return failed();
     sets.push_back(std::make_unique<TextRows>(std::move(answer)));
-    if (mysql_more_results(raw) == 0) return i + 1 == count ? Result<void>() : lost("the database's answers are out of step");
+    if (mysql_more_results(raw) == 0)
+      return i + 1 == count ? Result<void>() : lost("the database's answers are out of step");
     int next = 0;
     drive(
         deadline, [&] { return mysql_next_result_start(&next, raw); },
@@ -396,7 +404,6 @@ Result<void> Connection::stream(const std::string& statement, Clock::duration mo
   GANTRY_TRY(send(statement, until()));
   const Answer answer(mysql_use_result(raw_.get()));
   if (!answer) return failed();
-  const auto fields = mysql_num_fields(answer.get());
   for (;;) {
     MYSQL_ROW row = nullptr;
     drive(
@@ -407,7 +414,6 @@ Result<void> Connection::stream(const std::string& statement, Clock::duration mo
     last_used_ = Clock::now();
     if (row == nullptr) return {};
     const unsigned long* const lengths = mysql_fetch_lengths(answer.get());
-    (void)fields;
     const OneRow one(row, lengths);
     if (!visit(sql::RowRef(one, 0))) {
       // What was not read would have to be: another connection costs less than rows without a bound.

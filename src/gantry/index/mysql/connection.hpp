@@ -59,7 +59,11 @@ class Connection {
   /// Looks whether the server ended it, without a round trip.
   [[nodiscard]] bool is_alive();
   /// Its number among the server's connections.
-  [[nodiscard]] const std::string& name() const noexcept { return name_; }
+  [[nodiscard]] const std::string& number() const noexcept { return number_; }
+  /// The server at the other end: where it says that it runs.
+  [[nodiscard]] const std::string& server() const noexcept { return server_; }
+  /// When that server started, to some seconds, on our clock.
+  [[nodiscard]] Deadline server_start() const noexcept { return server_start_; }
   /// When it was last used.
   [[nodiscard]] Deadline last_used() const noexcept { return last_used_; }
 
@@ -76,7 +80,8 @@ class Connection {
   Error lost(std::string_view what);
 
   Connected raw_;
-  std::string name_;
+  std::string number_, server_;
+  Deadline server_start_{};
   std::size_t packet_bytes_ = 1 << 20;
   bool broken_ = false, late_ = false;
   Failure failure_ = Failure::kNone;

@@ -147,8 +147,8 @@ class MysqlDialect final : public sql::NetworkDialect {
     } else if (value.find('\\') != std::string::npos) {
       sql << "1 = 0";
     } else {
-      sql << "INSTR(CONCAT(" << kBackslash << ", " << text << ", " << kBackslash << "), " << literal("\\" + value + "\\")
-          << ") > 0";
+      sql << "INSTR(CONCAT(" << kBackslash << ", " << text << ", " << kBackslash << "), "
+          << literal("\\" + value + "\\") << ") > 0";
     }
   }
   void has_like(Text& sql, std::string_view text, const std::string& pattern) const override {
@@ -182,7 +182,8 @@ class MysqlDialect final : public sql::NetworkDialect {
     return "LENGTH(" + std::string(text) + ") > " + std::to_string(kTermBytesMost - 4);
   }
   // Rows are not compared with an index here; written out they are.
-  void above(Text& sql, std::span<const std::string_view> columns, const std::vector<sql::Value>& values) const override {
+  void above(Text& sql, std::span<const std::string_view> columns,
+             const std::vector<sql::Value>& values) const override {
     for (std::size_t i = 0; i < columns.size(); ++i) {
       const bool last = i + 1 == columns.size();
       sql << (last ? "" : "(") << columns[i] << " > ";

@@ -24,6 +24,25 @@ constexpr std::chrono::milliseconds kSettlePause{20};
 /// How often a transaction that was a deadlock's victim, or whose connection was dead, begins again.
 constexpr int kTriesMost = 3;
 
+/// Uptimes are whole seconds, and are read some time after.
+constexpr std::chrono::seconds kUptimeError{3};
+
+/// A connection as settle() needs to know it, as one word.
+struct SessionName {
+  std::string number, server;
+  Deadline server_start;
+
+  static std::string of(const Connection& connection) {
+    return connection.number() + " " + std::to_string(connection.server_start().time_since_epoch().count()) + " " +
+           connection.server();
+  }
+  static SessionName of(const std::string& text) {
+    const auto first = text.find(' '), second = text.find(' ', first + 1);
+    return {text.substr(0, first), text.substr(second + 1),
+            Deadline(Clock::duration(std::stoll(text.substr(first + 1, second - first - 1))))};
+  }
+};
+
 /// With its own connection.
 class OwnSchema final : public SchemaAdmin {
  public:
@@ -97,7 +116,7 @@ Result<void> MysqlIndex::write(const RequestContext& ctx, Tenants, const Work& w
       doubt.refused = failure == Connection::Failure::kRefused;
       // A statement that the server refused kept it from the COMMIT behind it; silence tells nothing.
       doubt.unknown = session.commit_was_sent() && failure == Connection::Failure::kBroken;
-      doubt.session = lease->name();
+      doubt.session = SessionName::of(*lease);
     }
     session.end();
     if (done) return done;
@@ -109,16 +128,24 @@ Result<void> MysqlIndex::write(const RequestContext& ctx, Tenants, const Work& w
   }
 }
 
-// The session may still hold a COMMIT that it has not read: it is ended, and gone when it is not listed any more.
+// The session may still hold a COMMIT that it has not read: it is ended, and gone when it is not listed any more. A
+// server that started since has none of the old sessions; another server knows nothing of them.
 Result<void> MysqlIndex::settle(const std::string& session) {
   const Deadline deadline = Clock::now() + kSettleMost;
+  const SessionName name = SessionName::of(session);
   std::string last = "the database did not answer";
   while (Clock::now() < deadline) {
     auto connection = Connection::open(impl_->pool.settings(), deadline);
     if (connection) {
+      if ((*connection)->server() != name.server) {
+        last = "another server answers now (" + (*connection)->server() + ")";
+        break;
+      }
+      if ((*connection)->server_start() > name.server_start + kUptimeError) return {};
       for (;;) {
-        (void)(*connection)->run_once("KILL CONNECTION " + session, deadline);  // fails once it is gone
-        auto listed = (*connection)->run_once("SELECT 1 FROM information_schema.processlist WHERE id = " + session, deadline);
+        (void)(*connection)->run_once("KILL CONNECTION " + name.number, deadline);  // fails once it is gone
+        auto listed =
+            (*connection)->run_once("SELECT 1 FROM information_schema.processlist WHERE id = " + name.number, deadline);
         if (listed && (*listed)->size() == 0) return {};
         if (!listed) {
           last = listed.error().detail();

@@ -345,7 +345,8 @@ TEST_F(Mysql, ASearchForAPageIsOneRoundTripAndWalksTheIndex) {
   ASSERT_TRUE(index->search(ctx, page, [&rows](SearchRow&&) { return ++rows > 0; }));
   EXPECT_EQ(rows, 25);
   EXPECT_EQ(index->pool_stats()->round_trips - before, 1U);
-  EXPECT_THAT(*index->explain(ctx, page), ElementsAre(AllOf(HasSubstr("| dicom_study_order |"), Not(HasSubstr("filesort")))));
+  EXPECT_THAT(*index->explain(ctx, page),
+              ElementsAre(AllOf(HasSubstr("| dicom_study_order |"), Not(HasSubstr("filesort")))));
   page.matches = {{Field::kPatientId, Match::Kind::kAnyOf, {"P3.7"}, {}}};
   const auto plan = *index->explain(ctx, page);
   EXPECT_THAT(plan, Contains(AllOf(HasSubstr("t | ref"), HasSubstr("| PRIMARY |"))));
@@ -424,20 +425,24 @@ TEST_F(Mysql, AServersCertificateIsVerified) {
   const char* authority = std::getenv("MYSQL_CA");
   ASSERT_NE(authority, nullptr) << "scripts/services prints it";
   using Parameters = std::vector<std::pair<std::string, std::string>>;
-  const auto with = [&](const std::string& host, Parameters parameters) {
+  const auto with = [&](const std::string& host, std::uint16_t port, Parameters parameters) {
     auto made = settings();
     made.host = host;
+    made.port = port;
     made.parameters = std::move(parameters);
     return MysqlIndex::open(made);
   };
+  const auto port = settings().port;
   const std::pair<std::string, std::string> known{"sslrootcert", authority}, full{"sslmode", "verify-full"};
-  EXPECT_TRUE(with("localhost", {full, known}));
-  EXPECT_TRUE(with("127.0.0.1", {full, known}));
-  EXPECT_FALSE(with("localhost", {full})) << "an authority that this machine does not know";
-  // Its certificate is for localhost and 127.0.0.1, and 127.0.0.2 leads to it only where it listens there, too.
-  const auto wrong = with("127.0.0.2", {full, known});
-  EXPECT_FALSE(wrong);
-  EXPECT_TRUE(with("127.0.0.1", {{"sslmode", "require"}})) << "weaker only when said so";
+  EXPECT_TRUE(with("localhost", port, {full, known}));
+  EXPECT_TRUE(with("127.0.0.1", port, {full, known}));
+  EXPECT_FALSE(with("localhost", port, {full})) << "an authority that this machine does not know";
+  // Its certificate is for localhost and 127.0.0.1; the same server stands at 127.0.0.2, too.
+  FaultProxy elsewhere(port, 2);
+  const auto wrong_name = with("127.0.0.2", elsewhere.port(), {full, known});
+  ASSERT_FALSE(wrong_name);
+  EXPECT_EQ(wrong_name.error().kind(), ErrorKind::kUnavailable);
+  EXPECT_TRUE(with("127.0.0.2", elsewhere.port(), {{"sslmode", "require"}})) << "weaker only when said so";
 }
 
 TEST_F(Mysql, WrongUrlsAreRefusedWithoutTheirPasswords) {

@@ -10,7 +10,7 @@ namespace gantry::index {
 
 struct MysqlSettings {
   /// mysql://USER:PASSWORD@HOST:PORT/DATABASE?…, its parts decoded. Parameters, named as PostgreSQL's are: sslmode
-  /// (disable, require, verify-ca, verify-full), sslrootcert, sslcert, sslkey, and socket (a path, instead of a port).
+  /// (disable, require, verify-full), sslrootcert, sslcert, sslkey, and socket (a path, instead of a port).
   /// Without sslmode a server that is not on this machine must show a certificate for its name, signed by an authority
   /// that the machine (or sslrootcert) knows.
   std::string host, user, password, database;

@@ -27,15 +27,15 @@ Result<void> MysqlSchema::lock(Deadline deadline) {
   // Steps take the time that they take.
   const std::string server = "SELECT VERSION() LIKE '%MariaDB%'";
   GANTRY_LET(const sql::Rows maria, run(server, deadline));
-  GANTRY_LET(const sql::Rows unlimited, run(maria->integer(0, 0) != 0 ? "SET SESSION max_statement_time = 0, wait_timeout = 86400"
-                                                                     : "SET SESSION max_execution_time = 0, wait_timeout = 86400",
-                                            deadline));
+  GANTRY_LET(const sql::Rows unlimited,
+             run(maria->integer(0, 0) != 0 ? "SET SESSION max_statement_time = 0, wait_timeout = 86400"
+                                           : "SET SESSION max_execution_time = 0, wait_timeout = 86400",
+                 deadline));
   (void)unlimited;
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(deadline - Clock::now()).count();
-  GANTRY_LET(const sql::Rows rows,
-             run(std::string("SELECT GET_LOCK(") + kMigrationLock + ", " +
-                     std::to_string(std::clamp<std::int64_t>(seconds, 1, 86'400)) + ")",
-                 deadline));
+  GANTRY_LET(const sql::Rows rows, run(std::string("SELECT GET_LOCK(") + kMigrationLock + ", " +
+                                           std::to_string(std::clamp<std::int64_t>(seconds, 1, 86'400)) + ")",
+                                       deadline));
   if (rows->size() == 1 && rows->integer(0, 0) == 1) return {};
   return Error::unavailable("another migrator works on the database");
 }

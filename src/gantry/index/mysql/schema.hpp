@@ -5,8 +5,8 @@
 
 namespace gantry::index::mysql {
 
-/// A change of the schema is its own transaction here: one that was there already does no harm, and the note that a step
-/// ran comes last. A lock of the server's, by the name of the database, lets one migrator work.
+/// A change of the schema is its own transaction here: one that was there already does no harm, and the note that a
+/// step ran comes last. A lock of the server's, by the name of the database, lets one migrator work.
 class MysqlSchema final : public sql::SqlSchema {
  public:
   explicit MysqlSchema(Connection& connection) : connection_(connection) {}

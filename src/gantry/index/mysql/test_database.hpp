@@ -55,8 +55,12 @@ class TestDatabase {
     const auto connection = Connection::open(settings(), Clock::now() + std::chrono::seconds(20));
     if (!connection) throw std::runtime_error(connection.error().detail());
     const auto deadline = Clock::now() + std::chrono::seconds(20);
-    const auto ids = (*connection)->run_once("SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND "
-                                             "id <> CONNECTION_ID() AND " + condition, deadline);
+    const auto ids = (*connection)
+                         ->run_once(
+                             "SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND "
+                             "id <> CONNECTION_ID() AND " +
+                                 condition,
+                             deadline);
     if (!ids) throw std::runtime_error(ids.error().detail());
     for (std::size_t i = 0; i < (*ids)->size(); ++i) {
       (void)(*connection)->run_once("KILL CONNECTION " + std::string((*ids)->view(i, 0)), deadline);  // it may be gone

@@ -14,8 +14,8 @@
 
 namespace gantry::index::sql {
 
-/// Connections, made when they are needed. One that broke is replaced by the next that is made; nothing is remembered of
-/// a database that was away, so it is back when it is back. A Connection has
+/// Connections, made when they are needed. One that broke is replaced by the next that is made; nothing is remembered
+/// of a database that was away, so it is back when it is back. A Connection has
 ///   static Result<std::unique_ptr<Connection>> open(const Settings&, Deadline);
 ///   bool is_usable(), in_transaction(), is_alive(); Deadline last_used(); Result<void> ping(Deadline);
 /// and Settings connections, for_writing, connect_time, wait_time and idle_check.
@@ -27,7 +27,8 @@ class ServerPool {
   /// A connection on loan.
   class Lease {
    public:
-    Lease(ServerPool& pool, std::unique_ptr<Connection> connection) : pool_(&pool), connection_(std::move(connection)) {}
+    Lease(ServerPool& pool, std::unique_ptr<Connection> connection)
+        : pool_(&pool), connection_(std::move(connection)) {}
     Lease(Lease&&) noexcept = default;
     Lease(const Lease&) = delete;
     Lease& operator=(const Lease&) = delete;

@@ -74,8 +74,8 @@ CellRows term_rows(const Dialect& dialect, const Table& table, const CellRows& r
   for (const CellRow& row : rows) {
     const CellsView view(table, row, columns);
     const TenantId tenant(text_in(table, row, "tenant_id"));
-    const auto terms = &table == &kStudyTable ? read_study_state(dialect, view).terms
-                                              : read_series_state(dialect, view).terms;
+    const auto terms =
+        &table == &kStudyTable ? read_study_state(dialect, view).terms : read_series_state(dialect, view).terms;
     for (const TermRow& term : terms) {
       if (seen.emplace(tenant.str(), term).second) all.push_back(term_cells(tenant, term));
     }
