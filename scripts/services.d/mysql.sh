@@ -40,6 +40,7 @@ service_prepare() {
     GRANT ALL PRIVILEGES ON \`gantry%\`.* TO 'gantry'@'127.0.0.1';
     ALTER USER 'root'@'localhost' IDENTIFIED BY '$SECRET';
     CREATE USER IF NOT EXISTS 'root'@'127.0.0.1' IDENTIFIED BY '$SECRET';
+    ALTER USER 'root'@'127.0.0.1' IDENTIFIED BY '$SECRET';
     GRANT ALL PRIVILEGES ON *.* TO 'root'@'127.0.0.1' WITH GRANT OPTION;"
   unprivileged mariadb --no-defaults --socket="$DATA/mysql.sock" -u root --password="$SECRET" -e "$statements" ||
     unprivileged mariadb --no-defaults --socket="$DATA/mysql.sock" -u root -e "$statements"
