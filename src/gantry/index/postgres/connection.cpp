@@ -146,7 +146,8 @@ namespace {
 constexpr std::string_view kPlanning =
     ", set_config('join_collapse_limit', '1', false), set_config('enable_seqscan', 'off', false), "
     "set_config('enable_hashjoin', 'off', false), set_config('enable_mergejoin', 'off', false), "
-    "set_config('enable_sort', 'off', false), set_config('jit', 'off', false)";
+    "set_config('enable_sort', 'off', false), set_config('jit', 'off', false), "
+    "set_config('max_parallel_workers_per_gather', '0', false)";
 
 }  // namespace
 

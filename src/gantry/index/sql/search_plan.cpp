@@ -147,10 +147,13 @@ Result<bool> SearchPlan::choose_uids(const Probe& probe) {
                            const std::vector<std::string>& uids) -> Result<bool> {
     if (uids.size() > kProbeMost) return false;
     Text sql(dialect_);
-    sql << "SELECT DISTINCT x.study_uid FROM ";
+    sql << "SELECT x.study_uid FROM ";  // DISTINCT would lure planners to an index in the order of studies
     dialect_.array_rows(sql, uids);
     sql << " k" << dialect_.ordered_join() << table.name << " x WHERE x.tenant_id = ";
-    sql.bind(tenant_.str()) << " AND x." << column << " = k.value LIMIT " << std::to_string(kProbeMost + 1);
+    sql.bind(tenant_.str()) << " AND x." << column << " = k.value";
+    // Also keeps SQLite from walking all of a tenant's series in an index that would hold all else it asks for.
+    if (&table == &kStateTable) sql << " AND x.instances > 0";
+    sql << " LIMIT " << std::to_string(kProbeMost + 1);
     GANTRY_LET(std::vector<std::string> found, probe(sql));
     if (found.size() > kProbeMost) return false;
     deduplicate(found);
@@ -196,7 +199,8 @@ Result<bool> SearchPlan::choose_probed(const Probe& probe) {
   }
   for (const TermLookup& lookup : lookups) {
     Text sql(dialect_);
-    sql << "SELECT DISTINCT t.study_uid FROM dicom_term t WHERE t.tenant_id = ";
+    // What is found twice counts twice: to tell that, a database may read all before it looks at the limit.
+    sql << "SELECT t.study_uid FROM dicom_term t WHERE t.tenant_id = ";
     sql.bind(tenant_.str()) << " AND ";
     write_lookup(sql, lookup);
     sql << " LIMIT " << std::to_string(kProbeMost + 1);
@@ -277,7 +281,19 @@ void SearchPlan::write_order(Text& sql) const {
     sql << key << (order.descending ? " DESC, " : ", ");
   }
   const std::string_view studies = walk_ ? "t." : "st.";
-  sql << studies << "study_date_key DESC, " << studies << "study_time_key DESC, " << studies << "study_uid";
+  const bool one_study = query_.study && !walk_;  // its series are in order by themselves
+  if (one_study && query_.level >= Level::kSeries) {
+    sql << "se.series_number_key, se.series_uid";
+    if (query_.level == Level::kInstance) sql << ", im.instance_number_key, im.sop_uid";
+    return;
+  }
+  if (one_study) {
+    sql << "st.study_uid";
+    return;
+  }
+  // A list is looked up and sorted. As an expression, so that no planner walks all studies in this order instead.
+  sql << studies << (studies_ ? "study_date_key || '' DESC, " : "study_date_key DESC, ");
+  sql << studies << "study_time_key DESC, " << studies << "study_uid";
   // The rest of the walk's key, the same in all its rows: so the order is known to be that of the key, and kept below.
   if (walk_) sql << ", t.series_uid";
   if (query_.level >= Level::kSeries) sql << ", se.series_number_key, se.series_uid";

@@ -97,6 +97,9 @@ std::vector<std::string> wide_steps(const std::string& text, const std::vector<s
   std::vector<std::string> wide;
   for (const std::string& line : plan) {
     if (line.starts_with("SCAN") && !reads_list(line) && !is_page) wide.push_back(line);
+    // All rows of a tenant; but the default order is walked as far as a page needs, and a tenant has one row of its own.
+    const bool is_walk = line.starts_with("SEARCH st USING INDEX") && has(text, " LIMIT ") && !sorts;
+    if (line.ends_with("(tenant_id=?)") && !is_walk && !has(line, " dicom_tenant ")) wide.push_back(line);
     if (!has(line, "TEMP B-TREE") || by_list || of_one || (is_probe && has(line, "DISTINCT"))) continue;
     wide.push_back(line);
   }
