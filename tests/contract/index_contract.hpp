@@ -11,25 +11,25 @@
 #include "contract/index_claims_contract.hpp"
 #include "contract/index_concurrency_contract.hpp"
 #include "contract/index_json_contract.hpp"
+#include "contract/index_reference_contract.hpp"
 #include "contract/index_storing_contract.hpp"
 
 namespace gantry::index::contract {
 
-REGISTER_TYPED_TEST_SUITE_P(IndexContract, AnEmptyIndexAnswersEmpty, ACommittedInstanceIsFoundAtEveryLevelWithItsLocation,
-                            TheSameBytesAgainChangeNothing, OtherBytesOfTheSameInstanceFollowThePolicy,
-                            ReplacingMayMoveAnInstanceToAnotherStudy,
-                            AReplacedModalityGoesEvenWhenItsBatchBringsANewSeries, TheFirstInstanceThatHasAValueGivesIt,
-                            OneBatchMayRepeatAnInstanceAndTheFirstWins, ABadRowHarmsNoOther,
-                            QuotasHoldToTheByteAndTheInstance, OnlyAnActiveTenantTakesInstances,
-                            TwoTenantsShareUidsAndNothingElse, DeletingRecountsAndQueuesTheObjects,
-                            VersionsRiseAndNeverComeBack, SixteenThreadsIntoOneStudyLoseNothing,
-                            TheSameInstanceFromSixteenThreadsIsStoredOnce, DeletesAgainstStoresAndReadersKeepTheCountsRight,
-                            TheSixCallsKeepTheirMeaning, ACommitMakesItsSeriesDueAndKeepsTheStateColumns,
-                            ASavedStateOfACommittedSeriesChangesWhatSearchesFind, VisitsEveryHeldObjectOnceInOrder,
-                            APassedDeadlineIsATimeoutEverywhere, WhatWasCommittedIsThereAfterReopening,
-                            AClaimGivesADueSeriesToOneWorkerOldestFirst, AFinishedClaimIsReadyUntilTheSeriesChanges,
-                            ALostLeaseMakesTheSeriesPendingAgainAndTheFifthIsTheLast,
-                            AFailedSeriesWaitsForItsNextTryAndIsGivenUpAfterTheFifth, ADeletedSeriesTakesItsJsonAlong,
-                            OfManyWorkersEachSeriesGoesToOne, WorkersBesideStoresAndDeletesMakeEveryJson);
+REGISTER_TYPED_TEST_SUITE_P(
+    IndexContract, AnEmptyIndexAnswersEmpty, ACommittedInstanceIsFoundAtEveryLevelWithItsLocation,
+    TheSameBytesAgainChangeNothing, OtherBytesOfTheSameInstanceFollowThePolicy,
+    ReplacingMayMoveAnInstanceToAnotherStudy, AReplacedModalityGoesEvenWhenItsBatchBringsANewSeries,
+    TheFirstInstanceThatHasAValueGivesIt, OneBatchMayRepeatAnInstanceAndTheFirstWins, ABadRowHarmsNoOther,
+    QuotasHoldToTheByteAndTheInstance, OnlyAnActiveTenantTakesInstances, TwoTenantsShareUidsAndNothingElse,
+    DeletingRecountsAndQueuesTheObjects, VersionsRiseAndNeverComeBack, SixteenThreadsIntoOneStudyLoseNothing,
+    TheSameInstanceFromSixteenThreadsIsStoredOnce, DeletesAgainstStoresAndReadersKeepTheCountsRight,
+    TheSixCallsKeepTheirMeaning, ACommitMakesItsSeriesDueAndKeepsTheStateColumns,
+    ASavedStateOfACommittedSeriesChangesWhatSearchesFind, VisitsEveryHeldObjectOnceInOrder,
+    APassedDeadlineIsATimeoutEverywhere, WhatWasCommittedIsThereAfterReopening,
+    AClaimGivesADueSeriesToOneWorkerOldestFirst, AFinishedClaimIsReadyUntilTheSeriesChanges,
+    ALostLeaseMakesTheSeriesPendingAgainAndTheFifthIsTheLast, AFailedSeriesWaitsForItsNextTryAndIsGivenUpAfterTheFifth,
+    ADeletedSeriesTakesItsJsonAlong, OfManyWorkersEachSeriesGoesToOne, WorkersBesideStoresAndDeletesMakeEveryJson,
+    EveryCallAnswersAsTheReferenceDoesForTwoTenants);
 
 }  // namespace gantry::index::contract

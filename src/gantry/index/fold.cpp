@@ -6,6 +6,7 @@
 #include <unicode/uchar.h>
 #include <unicode/unistr.h>
 
+#include "gantry/base/json_text.hpp"
 #include "gantry/index/fields.hpp"
 #include "gantry/index/wildcard.hpp"
 
@@ -29,17 +30,14 @@ icu::UnicodeString without_marks(const icu::UnicodeString& text) {
   return kept;
 }
 
-/// Bytes of the UTF-8 character that begins at `at`; a stray byte counts as one.
+/// Bytes of the UTF-8 character that begins at `at`; a byte that belongs to none counts as one.
 std::size_t char_bytes(std::string_view text, std::size_t at) noexcept {
-  const auto lead = static_cast<unsigned char>(text[at]);
-  const std::size_t length = lead < 0xC0 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
-  std::size_t have = 1;
-  while (have < length && at + have < text.size() && (static_cast<unsigned char>(text[at + have]) & 0xC0) == 0x80) ++have;
-  return have;
+  return std::max<std::size_t>(1, utf8_length(text.substr(at)));
 }
 
-/// Greedy with one place to return to, the last '*': what lies before it needs no second look. `is_wild(i)` says whether
-/// byte i of the pattern is a wildcard.
+/// Greedy with one place to return to, the last '*': what lies before it needs no second look. `is_wild(i)` says
+/// whether byte i of the pattern is a wildcard. Characters are compared, as databases do: half of one never matches a
+/// whole one.
 template <class IsWild>
 bool match(std::string_view pattern, IsWild is_wild, std::string_view text) noexcept {
   std::size_t p = 0, t = 0, star = std::string_view::npos, retry = 0;
@@ -50,9 +48,10 @@ bool match(std::string_view pattern, IsWild is_wild, std::string_view text) noex
     } else if (p < pattern.size() && is_wild(p)) {
       t += char_bytes(text, t);
       ++p;
-    } else if (p < pattern.size() && pattern[p] == text[t]) {
-      ++p;
-      ++t;
+    } else if (const auto same = p < pattern.size() ? char_bytes(pattern, p) : 0;
+               same > 0 && same == char_bytes(text, t) && pattern.compare(p, same, text, t, same) == 0) {
+      p += same;
+      t += same;
     } else if (star != std::string_view::npos) {
       p = star + 1;
       retry += char_bytes(text, retry);
@@ -129,7 +128,8 @@ std::string fold(std::string_view utf8) {
 }
 
 bool matches_wildcard(std::string_view pattern, std::string_view text) noexcept {
-  return match(pattern, [pattern](std::size_t i) { return pattern[i] == '*' || pattern[i] == '?'; }, text);
+  return match(
+      pattern, [pattern](std::size_t i) { return pattern[i] == '*' || pattern[i] == '?'; }, text);
 }
 
 bool matches_person_name(std::string_view pattern, std::string_view name) {
@@ -157,7 +157,8 @@ FoldedPattern::FoldedPattern(std::string_view pattern) {
 }
 
 bool FoldedPattern::matches(std::string_view folded) const noexcept {
-  return match(bytes_, [this](std::size_t i) { return wild_[i]; }, folded);
+  return match(
+      bytes_, [this](std::size_t i) { return wild_[i]; }, folded);
 }
 
 std::string_view FoldedPattern::prefix() const noexcept {

@@ -59,6 +59,8 @@ TEST(Wildcards, StarIsAnyRunAndQuestionMarkIsOneCharacter) {
   EXPECT_FALSE(matches_wildcard("?", ""));
   EXPECT_FALSE(matches_wildcard("", "a"));
   EXPECT_TRUE(matches_wildcard("", ""));
+  EXPECT_FALSE(matches_wildcard("\xC3*", "\u00E9")) << "half a character is not the beginning of a whole one";
+  EXPECT_TRUE(matches_wildcard("\xC3*", "\xC3 x"));
   EXPECT_FALSE(matches_wildcard("abc", "ABC"));
 }
 

@@ -1,5 +1,6 @@
 #include "contract/index_contract.hpp"
 #include "contract/index_copy_contract.hpp"
+#include "contract/index_corpus_contract.hpp"
 #include "contract/index_search_contract.hpp"
 #include "gantry/index/mongo/mongo_index.hpp"
 #include "gantry/index/mongo/test_database.hpp"
@@ -33,6 +34,7 @@ struct MongoProvider {
 INSTANTIATE_TYPED_TEST_SUITE_P(Mongo, IndexContract, MongoProvider);
 INSTANTIATE_TYPED_TEST_SUITE_P(Mongo, IndexSearchContract, MongoProvider);
 INSTANTIATE_TYPED_TEST_SUITE_P(Mongo, IndexCopyContract, MongoProvider);
+INSTANTIATE_TYPED_TEST_SUITE_P(Mongo, IndexCorpusContract, MongoProvider);
 
 }  // namespace
 }  // namespace gantry::index::contract

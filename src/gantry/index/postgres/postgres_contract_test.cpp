@@ -1,5 +1,6 @@
 #include "contract/index_contract.hpp"
 #include "contract/index_copy_contract.hpp"
+#include "contract/index_corpus_contract.hpp"
 #include "contract/index_search_contract.hpp"
 #include "gantry/index/postgres/postgres_index.hpp"
 #include "gantry/index/postgres/test_database.hpp"
@@ -29,6 +30,7 @@ struct PostgresProvider {
 INSTANTIATE_TYPED_TEST_SUITE_P(Postgres, IndexContract, PostgresProvider);
 INSTANTIATE_TYPED_TEST_SUITE_P(Postgres, IndexSearchContract, PostgresProvider);
 INSTANTIATE_TYPED_TEST_SUITE_P(Postgres, IndexCopyContract, PostgresProvider);
+INSTANTIATE_TYPED_TEST_SUITE_P(Postgres, IndexCorpusContract, PostgresProvider);
 
 }  // namespace
 }  // namespace gantry::index::contract
