@@ -117,17 +117,29 @@ def test_an_ingest_survives_a_database_that_fails(gantry, tmp_path, database, fa
     expect_whole(gantry, server, studies, acknowledged, flags)
 
 
-@pytest.mark.skipif("MYSQL_URL" not in os.environ, reason="scripts/services start mysql")
-def test_a_server_that_may_lose_what_it_acknowledged_is_refused(gantry, tmp_path):
-    database = Database("mysql", tmp_path / "services")
+def sql_as_administrator(kind: str, url: str, statements: list[str]) -> None:
+    admin = urllib.parse.urlsplit(url)
+    for statement in statements:
+        if kind == "postgres":
+            command = ["psql", "-X", "-q", url, "-c", statement]
+        else:
+            command = ["mariadb", "--no-defaults", "--protocol=tcp", "-h", admin.hostname, "-P", str(admin.port), "-u", "root", "-e", statement]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=os.environ | {"MYSQL_PWD": admin.password})
+
+
+LOSSY = {"postgres": ("fsync", ["off"], "on", ["ALTER SYSTEM SET fsync = {}", "SELECT pg_reload_conf()", "SELECT pg_sleep(0.5)"]),
+         "mysql": ("innodb_flush_log_at_trx_commit", ["2", "0"], "1", ["SET GLOBAL innodb_flush_log_at_trx_commit = {}"])}
+
+
+@pytest.mark.parametrize("kind", [kind for kind in LOSSY if KINDS[kind] in os.environ])
+def test_a_server_that_may_lose_what_it_acknowledged_is_refused(gantry, tmp_path, kind):
+    database = Database(kind, tmp_path / "services")
+    setting, lossy, safe, statements = LOSSY[kind]
     try:
-        admin = urllib.parse.urlsplit(database.known["MYSQL_ADMIN_URL"])
-        for value, status in (("2", 2), ("0", 2), ("1", 1)):  # 1 of `migrate status`: there is something to do
-            subprocess.run(["mariadb", "--no-defaults", "--protocol=tcp", "-h", admin.hostname, "-P", str(admin.port), "-u", "root", "-e",
-                            f"SET GLOBAL innodb_flush_log_at_trx_commit = {value}"], check=True,
-                           env=os.environ | {"MYSQL_PWD": admin.password})
+        for value in [*lossy, safe]:
+            sql_as_administrator(kind, database.known[kind.upper() + "_ADMIN_URL"], [text.format(value) for text in statements])
             answer = subprocess.run([gantry, "migrate", "status", "--index-url", database.url], capture_output=True, text=True)
-            assert answer.returncode == status, answer.stderr
-            assert ("innodb_flush_log_at_trx_commit" in answer.stderr) == (value != "1")
+            assert answer.returncode == (1 if value == safe else 2), answer.stderr  # 1: there is something to do
+            assert (setting in answer.stderr) == (value != safe)
     finally:
         database.ask("stop")

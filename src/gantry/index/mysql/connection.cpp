@@ -194,6 +194,19 @@ bool may_pass(unsigned error) {
 
 }  // namespace
 
+std::string why_not_durable(const Durability& durability) {
+  // MariaDB's 3 syncs more than 1 does: the commit, too.
+  if (durability.maria && durability.flush_log == 3) return {};
+  if (durability.flush_log != 1) {
+    return "it has innodb_flush_log_at_trx_commit = " + std::to_string(durability.flush_log) + "; set it to 1";
+  }
+  if (durability.binary_log && durability.sync_binary_log != 1) {
+    return "it writes a binary log and has sync_binlog = " + std::to_string(durability.sync_binary_log) +
+           "; set it to 1";
+  }
+  return {};
+}
+
 Connection::~Connection() {
   // A farewell is not worth waiting for on a connection that stands still.
   if (raw_ && broken_ && mysql_get_socket(raw_.get()) >= 0) ::shutdown(mysql_get_socket(raw_.get()), SHUT_RDWR);
@@ -315,21 +328,17 @@ Result<void> Connection::set_up(const MysqlSettings& settings, Deadline deadline
           ", net_write_timeout = " + std::to_string(kSlowReaderSeconds),
       "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
       "SELECT CONNECTION_ID(), @@max_allowed_packet, @@global.innodb_flush_log_at_trx_commit, @@global.read_only, "
-      "CONCAT(@@hostname, ':', @@port)",
+      "@@global.log_bin, @@global.sync_binlog, CONCAT(@@hostname, ':', @@port)",
       "SHOW GLOBAL STATUS LIKE 'Uptime'",
   };
   GANTRY_LET(const std::vector<sql::Rows> sets, run(statements, deadline));
   const sql::RowRef row(*sets[2], 0);
   number_ = row.text(0);
-  server_ = row.text(4);
+  server_ = row.text(6);
   if (sets[3]->size() == 1) server_start_ = Clock::now() - std::chrono::seconds(sets[3]->integer(0, 1));
   packet_bytes_ = static_cast<std::size_t>(row.count(1));
-  const auto flush = row.integer(2);
-  // MariaDB's 3 syncs as 1 does.
-  if (flush != 1 && !(maria && flush == 3)) {
-    return Error::unsupported("the database has innodb_flush_log_at_trx_commit = " + std::to_string(flush) +
-                              " and may lose what it acknowledged: set it to 1");
-  }
+  const std::string lossy = why_not_durable({maria, row.integer(2), row.integer(4) != 0, row.integer(5)});
+  if (!lossy.empty()) return Error::unsupported("the database may lose what it acknowledged: " + lossy);
   if (row.integer(3) != 0) return Error::unavailable("the database is read-only now");
   return {};
 }

@@ -22,6 +22,17 @@ namespace gantry::index::mysql {
 using Connected = Handle<MYSQL, &mysql_close>;
 using Answer = Handle<MYSQL_RES, &mysql_free_result>;
 
+/// What a server says of how it writes.
+struct Durability {
+  bool maria = false;
+  std::int64_t flush_log = 1;  ///< innodb_flush_log_at_trx_commit
+  bool binary_log = false;
+  std::int64_t sync_binary_log = 1;
+};
+/// How such a server may lose what it acknowledged when the power fails, and what is to be set; "": it does not. With a
+/// binary log the commit itself is not synced: after a crash the log decides which transactions there were.
+[[nodiscard]] std::string why_not_durable(const Durability& durability);
+
 /// Used by one thread at a time. After an error look at failure().
 class Connection {
  public:

@@ -6,6 +6,7 @@
 
 #include "contract/fault_proxy.hpp"
 #include "contract/index_contract.hpp"
+#include "gantry/index/mysql/connection.hpp"
 #include "gantry/index/mysql/test_database.hpp"
 #include "gantry/index/sql/tables.hpp"
 
@@ -458,6 +459,16 @@ TEST_F(Mysql, WrongUrlsAreRefusedWithoutTheirPasswords) {
   wrong.password = "sesame";
   EXPECT_EQ(refusal(wrong).kind(), ErrorKind::kUnavailable);
   EXPECT_THAT(refusal(wrong).detail(), Not(HasSubstr("sesame")));
+}
+
+TEST(MysqlDurability, IsDecidedByTheLogThatDecidesAfterACrash) {
+  EXPECT_THAT(mysql::why_not_durable({true, 1, false, 0}), IsEmpty());
+  EXPECT_THAT(mysql::why_not_durable({false, 1, true, 1}), IsEmpty());
+  EXPECT_THAT(mysql::why_not_durable({true, 3, true, 0}), IsEmpty());
+  EXPECT_THAT(mysql::why_not_durable({false, 3, false, 1}), HasSubstr("innodb_flush_log_at_trx_commit = 3"));
+  EXPECT_THAT(mysql::why_not_durable({true, 2, true, 1}), HasSubstr("innodb_flush_log_at_trx_commit = 2"));
+  EXPECT_THAT(mysql::why_not_durable({true, 1, true, 0}), HasSubstr("sync_binlog = 0"));
+  EXPECT_THAT(mysql::why_not_durable({false, 1, true, 1000}), HasSubstr("sync_binlog = 1000"));
 }
 
 TEST_F(Mysql, WhatIsLongerThanAPacketGoesInSeveral) {

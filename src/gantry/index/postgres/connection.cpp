@@ -141,8 +141,8 @@ Result<std::unique_ptr<Connection>> Connection::open(const PostgresSettings& set
 namespace {
 
 /// Our statements name the order in which tables are read, each by an index that fits. Left to itself the planner takes
-/// the keys of a join for independent of each other, believes that a page over three tables finds one row, and reads and
-/// sorts all of them; before the first ANALYZE it does so for a commit, too.
+/// the keys of a join for independent of each other, believes that a page over three tables finds one row, and reads
+/// and sorts all of them; before the first ANALYZE it does so for a commit, too.
 constexpr std::string_view kPlanning =
     ", set_config('join_collapse_limit', '1', false), set_config('enable_seqscan', 'off', false), "
     "set_config('enable_hashjoin', 'off', false), set_config('enable_mergejoin', 'off', false), "
@@ -164,11 +164,14 @@ Result<void> Connection::set_up(Deadline deadline) {
   GANTRY_LET(
       const sql::Rows rows,
       run_once("SELECT current_setting('server_encoding'), CASE WHEN current_setting('synchronous_commit') = 'off' "
-               "THEN set_config('synchronous_commit', 'on', false) END" +
+               "THEN set_config('synchronous_commit', 'on', false) END, current_setting('fsync')" +
                    std::string(kPlanning),
                deadline));
   if (rows->size() == 1 && rows->view(0, 0) != "UTF8") {
     return Error::unsupported("the database's encoding is " + std::string(rows->view(0, 0)) + ", UTF8 is needed");
+  }
+  if (rows->size() == 1 && rows->view(0, 2) == "off") {
+    return Error::unsupported("the database may lose what it acknowledged: it has fsync = off; set it to on");
   }
   return {};
 }

@@ -225,8 +225,9 @@ Result<bool> CommitRun::save_states(std::span<const StateRow> states) {
 }
 
 Result<void> CommitRun::save_state(const StateRow& state) {
+  const bool is_again = touched_series_.contains({state.study_uid, state.series_uid});
   GANTRY_LET(SeriesState* const series, this->series(state.study_uid, state.series_uid));
-  const Timestamp created = series->existed                     ? series->state.created_time
+  const Timestamp created = series->existed || is_again         ? series->state.created_time
                             : state.created_time == Timestamp{} ? now_
                                                                 : state.created_time;
   series->state = state;
