@@ -1,0 +1,157 @@
+// The index on a database server against the bare database, as ratios: commits of 64 against the same rows written by
+// hand, locate, and QIDO pages of 25 at two sizes of the archive. The server is the one of scripts/services.
+// Usage: bench_database postgres|mysql|mongo [STUDIES]
+
+#include <algorithm>
+#include <map>
+#include <random>
+#include <vector>
+
+#include "bare/bare.hpp"
+#include "contract/index_samples.hpp"
+
+namespace {
+
+using namespace gantry;
+using namespace gantry::index;
+using bare::fail;
+
+constexpr int kRuns = 5;
+
+std::string study_of(int n) { return "1.2.826.0.1.3680043.8.498." + std::to_string(1'000'000 + n); }
+
+InstanceRecord record_of(int n) {
+  const std::string study = study_of(n);
+  InstanceRecord record = contract::instance(study, study + ".1", study + ".1.1");
+  auto& a = record.attributes;
+  a.patient_id = "P" + std::to_string(n / 3);
+  a.patient_name = "Family" + std::to_string(n % 20'000) + "^Given";
+  a.accession_number = "A" + std::to_string(n);
+  a.study_date = std::to_string(20000101 + (n * 7919) % 25 * 10000 + n % 12 * 100 + n % 28);
+  a.study_time = std::to_string(100000 + n % 5960);
+  a.study_description = "CT Abdomen";
+  a.modality = n % 50 == 0 ? "XA" : "CT";
+  a.series_number = a.instance_number = "1";
+  record.attributes_zstd = random_hex(750);
+  return record;
+}
+
+void commit(InstanceIndex& index, const RequestContext& ctx, const std::vector<InstanceRecord>& batch) {
+  const auto outcomes = index.commit(ctx, batch, ConflictPolicy::kReject);
+  if (!outcomes) fail(outcomes.error().detail());
+  for (const auto& outcome : *outcomes) {
+    if (outcome.outcome != Committed::Outcome::kStored) fail("an instance was not stored: " + outcome.detail);
+  }
+}
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+/// Both in turns, `count` calls each time.
+template <class Ours, class Bare>
+void compare(const char* what, int count, Ours ours, Bare by_hand) {
+  const auto micros = [count](auto& work) {
+    const auto start = Clock::now();
+    for (int i = 0; i < count; ++i) work();
+    return std::chrono::duration<double, std::micro>(Clock::now() - start).count() / count;
+  };
+  std::vector<double> a, b;
+  for (int run = 0; run < kRuns; ++run) {
+    a.push_back(micros(ours));
+    b.push_back(micros(by_hand));
+  }
+  std::printf("| %s | %.0f | %.0f | %.2f |\n", what, median(a), median(b), median(b) / median(a));
+  std::fflush(stdout);
+}
+
+std::size_t page(InstanceIndex& index, const RequestContext& ctx, std::vector<Match> matches) {
+  SearchQuery query;
+  query.limit = 25;
+  query.matches = std::move(matches);
+  std::size_t rows = 0;
+  const auto done = index.search(ctx, query, [&rows](SearchRow&&) { return ++rows > 0; });
+  if (!done) fail(done.error().detail());
+  return rows;
+}
+
+void expect_same(std::size_t ours, std::size_t by_hand) {
+  if (ours != by_hand) fail("the index and the bare database do not find the same");
+}
+
+void measure_reads(InstanceIndex& index, bare::Database& by_hand, const RequestContext& ctx, int studies) {
+  const std::string size = ", " + std::to_string(studies) + " studies";
+  std::mt19937 random(1);
+  const auto any = [&] { return study_of(static_cast<int>(random() % static_cast<unsigned>(studies))); };
+  compare(("locate (any instance)" + size).c_str(), 1000,
+          [&] {
+            const std::string study = any();
+            const auto found = index.locate(ctx, StudyUid(study), SeriesUid(study + ".1"), SopUid(study + ".1.1"));
+            if (!found || !*found) fail("not located");
+          },
+          [&] {
+            const std::string study = any();
+            if (by_hand.locate(study, study + ".1", study + ".1.1") != 1) fail("not found");
+          });
+  expect_same(page(index, ctx, {}), by_hand.page());
+  compare(("page of 25, newest first" + size).c_str(), 200, [&] { page(index, ctx, {}); }, [&] { by_hand.page(); });
+  const std::vector<Match> year{{Field::kStudyDate, Match::Kind::kRange, {"20100101", "20101231"}, {}}};
+  expect_same(page(index, ctx, year), by_hand.page_of_dates("20100101", "20101231"));
+  compare(("page of 25, a year" + size).c_str(), 200, [&] { page(index, ctx, year); },
+          [&] { by_hand.page_of_dates("20100101", "20101231"); });
+}
+
+/// One series that grows by 64 at a time, as a CT does; one more of the same by hand.
+void measure_commits(InstanceIndex& index, bare::Database& by_hand, const RequestContext& ctx, int study) {
+  constexpr int kBatches = 20;
+  const auto batches_of = [](int of, int first) {
+    std::vector<std::vector<InstanceRecord>> batches(kRuns * kBatches);
+    for (auto& batch : batches) {
+      for (int i = 0; i < 64; ++i, ++first) {
+        batch.push_back(record_of(of));
+        batch.back().sop = SopUid(batch.back().series.str() + "." + std::to_string(first));
+        batch.back().attributes.instance_number = std::to_string(first);
+      }
+    }
+    return batches;
+  };
+  commit(index, ctx, {record_of(study)});
+  commit(index, ctx, {record_of(study + 1)});
+  const auto ours = batches_of(study, 2), theirs = batches_of(study + 1, 2);
+  std::size_t at = 0, at_hand = 0;
+  std::uint64_t version = 1'000'000'000;
+  compare(
+      "commit of 64 into one series", kBatches, [&] { commit(index, ctx, ours[at++]); },
+      [&] {
+        by_hand.insert(theirs[at_hand++], version);
+        version += 64;
+      });
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::map<std::string, std::unique_ptr<bare::Database> (*)()> kinds{
+      {"postgres", bare::open_postgres}, {"mysql", bare::open_mysql}, {"mongo", bare::open_mongo}};
+  const auto kind = kinds.find(argc > 1 ? argv[1] : "");
+  const int studies = argc > 2 ? std::atoi(argv[2]) : 20'000;
+  if (kind == kinds.end() || studies < 100) fail("usage: bench_database postgres|mysql|mongo [STUDIES]");
+  const auto database = kind->second();
+  const auto index = database->open_index();
+  const RequestContext ctx = contract::context_for(bare::kTenant);
+  if (const auto made = index->ensure_tenant(ctx); !made) fail(made.error().detail());
+  std::printf("| %s | Gantry, us | bare, us | rate, x bare |\n|---|---:|---:|---:|\n", kind->first.c_str());
+  int n = 0;
+  for (const int size : {std::min(1000, studies), studies}) {
+    while (n < size) {
+      std::vector<InstanceRecord> batch;
+      for (; batch.size() < 64 && n < size; ++n) batch.push_back(record_of(n));
+      commit(*index, ctx, batch);
+    }
+    database->prepare();
+    measure_reads(*index, *database, ctx, size);
+  }
+  measure_commits(*index, *database, ctx, n);
+  return 0;
+}
