@@ -3,8 +3,11 @@
 // Usage: bench_database postgres|mysql|mongo [STUDIES]
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <random>
+#include <set>
+#include <thread>
 #include <vector>
 
 #include "bare/bare.hpp"
@@ -17,6 +20,8 @@ using namespace gantry::index;
 using bare::fail;
 
 constexpr int kRuns = 5;
+constexpr int kClients = 4;
+using Clients = std::vector<std::unique_ptr<bare::Client>>;
 
 std::string study_of(int n) { return "1.2.826.0.1.3680043.8.498." + std::to_string(1'000'000 + n); }
 
@@ -49,20 +54,29 @@ double median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-/// Both in turns, `count` calls each time.
-template <class Ours, class Bare>
-void compare(const char* what, int count, Ours ours, Bare by_hand) {
-  const auto micros = [count](auto& work) {
-    const auto start = Clock::now();
-    for (int i = 0; i < count; ++i) work();
-    return std::chrono::duration<double, std::micro>(Clock::now() - start).count() / count;
-  };
+/// What `threads` threads take for a call that each makes `count` times, in microseconds per call.
+double micros(int threads, int count, const std::function<void(int)>& call) {
+  const auto start = Clock::now();
+  {
+    std::vector<std::jthread> running;
+    for (int thread = 0; thread < threads; ++thread) {
+      running.emplace_back([&call, count, thread] {
+        for (int i = 0; i < count; ++i) call(thread);
+      });
+    }
+  }
+  return std::chrono::duration<double, std::micro>(Clock::now() - start).count() / (threads * count);
+}
+
+/// Both in turns. Many threads, as one alone measures how fast two idle processors wake each other.
+void compare(const std::string& what, int threads, int count, const std::function<void(int)>& ours,
+             const std::function<void(int)>& by_hand) {
   std::vector<double> a, b;
   for (int run = 0; run < kRuns; ++run) {
-    a.push_back(micros(ours));
-    b.push_back(micros(by_hand));
+    a.push_back(micros(threads, count, ours));
+    b.push_back(micros(threads, count, by_hand));
   }
-  std::printf("| %s | %.0f | %.0f | %.2f |\n", what, median(a), median(b), median(b) / median(a));
+  std::printf("| %s | %.0f | %.0f | %.2f |\n", what.c_str(), median(a), median(b), median(b) / median(a));
   std::fflush(stdout);
 }
 
@@ -80,30 +94,37 @@ void expect_same(std::size_t ours, std::size_t by_hand) {
   if (ours != by_hand) fail("the index and the bare database do not find the same");
 }
 
-void measure_reads(InstanceIndex& index, bare::Database& by_hand, const RequestContext& ctx, int studies) {
+void measure_reads(InstanceIndex& index, const Clients& clients, const RequestContext& ctx, int studies) {
   const std::string size = ", " + std::to_string(studies) + " studies";
-  std::mt19937 random(1);
-  const auto any = [&] { return study_of(static_cast<int>(random() % static_cast<unsigned>(studies))); };
-  compare(("locate (any instance)" + size).c_str(), 1000,
-          [&] {
-            const std::string study = any();
-            const auto found = index.locate(ctx, StudyUid(study), SeriesUid(study + ".1"), SopUid(study + ".1.1"));
-            if (!found || !*found) fail("not located");
-          },
-          [&] {
-            const std::string study = any();
-            if (by_hand.locate(study, study + ".1", study + ".1.1") != 1) fail("not found");
-          });
-  expect_same(page(index, ctx, {}), by_hand.page());
-  compare(("page of 25, newest first" + size).c_str(), 200, [&] { page(index, ctx, {}); }, [&] { by_hand.page(); });
+  std::vector<std::mt19937> random(kClients);
+  const auto any = [&](int thread) {
+    return study_of(static_cast<int>(random[static_cast<std::size_t>(thread)]() % static_cast<unsigned>(studies)));
+  };
+  const auto client = [&](int thread) -> bare::Client& { return *clients[static_cast<std::size_t>(thread)]; };
+  compare(
+      "locate (any instance)" + size, kClients, 1000,
+      [&](int thread) {
+        const std::string study = any(thread);
+        const auto found = index.locate(ctx, StudyUid(study), SeriesUid(study + ".1"), SopUid(study + ".1.1"));
+        if (!found || !*found) fail("not located");
+      },
+      [&](int thread) {
+        const std::string study = any(thread);
+        if (client(thread).locate(study, study + ".1", study + ".1.1") != 1) fail("not found");
+      });
+  expect_same(page(index, ctx, {}), client(0).page());
+  compare(
+      "page of 25, newest first" + size, kClients, 200, [&](int) { page(index, ctx, {}); },
+      [&](int thread) { client(thread).page(); });
   const std::vector<Match> year{{Field::kStudyDate, Match::Kind::kRange, {"20100101", "20101231"}, {}}};
-  expect_same(page(index, ctx, year), by_hand.page_of_dates("20100101", "20101231"));
-  compare(("page of 25, a year" + size).c_str(), 200, [&] { page(index, ctx, year); },
-          [&] { by_hand.page_of_dates("20100101", "20101231"); });
+  expect_same(page(index, ctx, year), client(0).page_of_dates("20100101", "20101231"));
+  compare(
+      "page of 25, a year" + size, kClients, 200, [&](int) { page(index, ctx, year); },
+      [&](int thread) { client(thread).page_of_dates("20100101", "20101231"); });
 }
 
 /// One series that grows by 64 at a time, as a CT does; one more of the same by hand.
-void measure_commits(InstanceIndex& index, bare::Database& by_hand, const RequestContext& ctx, int study) {
+void measure_commits(InstanceIndex& index, bare::Client& by_hand, const RequestContext& ctx, int study) {
   constexpr int kBatches = 20;
   const auto batches_of = [](int of, int first) {
     std::vector<std::vector<InstanceRecord>> batches(kRuns * kBatches);
@@ -122,8 +143,8 @@ void measure_commits(InstanceIndex& index, bare::Database& by_hand, const Reques
   std::size_t at = 0, at_hand = 0;
   std::uint64_t version = 1'000'000'000;
   compare(
-      "commit of 64 into one series", kBatches, [&] { commit(index, ctx, ours[at++]); },
-      [&] {
+      "commit of 64 into one series", 1, kBatches, [&](int) { commit(index, ctx, ours[at++]); },
+      [&](int) {
         by_hand.insert(theirs[at_hand++], version);
         version += 64;
       });
@@ -142,16 +163,18 @@ int main(int argc, char** argv) {
   const RequestContext ctx = contract::context_for(bare::kTenant);
   if (const auto made = index->ensure_tenant(ctx); !made) fail(made.error().detail());
   std::printf("| %s | Gantry, us | bare, us | rate, x bare |\n|---|---:|---:|---:|\n", kind->first.c_str());
+  Clients clients;
+  for (int i = 0; i < kClients; ++i) clients.push_back(database->connect());
   int n = 0;
-  for (const int size : {std::min(1000, studies), studies}) {
+  for (const int size : std::set{std::min(1000, studies), studies}) {
     while (n < size) {
       std::vector<InstanceRecord> batch;
       for (; batch.size() < 64 && n < size; ++n) batch.push_back(record_of(n));
       commit(*index, ctx, batch);
     }
-    database->prepare();
-    measure_reads(*index, *database, ctx, size);
+    database->analyze();
+    measure_reads(*index, clients, ctx, size);
   }
-  measure_commits(*index, *database, ctx, n);
+  measure_commits(*index, *clients[0], ctx, n);
   return 0;
 }

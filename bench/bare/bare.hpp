@@ -1,7 +1,7 @@
 #pragma once
 
-// A database of the benchmark's own, as somebody would use it who wrote its statements by hand for one connection, on
-// the tables that the index made there. Ends the program with a message when something fails.
+// A database of the benchmark's own, as somebody would use it who wrote its statements by hand, on the tables that the
+// index made there. Ends the program with a message when something fails.
 
 #include <cstdio>
 #include <cstdlib>
@@ -36,12 +36,10 @@ inline constexpr std::string_view kInsertColumns =
   std::exit(1);
 }
 
-class Database {
+/// One connection.
+class Client {
  public:
-  virtual ~Database() = default;
-  virtual std::unique_ptr<gantry::index::InstanceIndex> open_index() = 0;
-  /// After the index made its tables, and after many rows.
-  virtual void prepare() = 0;
+  virtual ~Client() = default;
   /// Each gives the number of rows.
   virtual std::size_t page() = 0;
   virtual std::size_t page_of_dates(const std::string& first, const std::string& last) = 0;
@@ -49,6 +47,16 @@ class Database {
   /// Inserts the instances of one study and their changes, and adds to its study's, series' and tenant's numbers: one
   /// transaction where there are any. Their versions begin with `version`.
   virtual void insert(std::span<const gantry::index::InstanceRecord> batch, std::uint64_t version) = 0;
+};
+
+class Database {
+ public:
+  virtual ~Database() = default;
+  virtual std::unique_ptr<gantry::index::InstanceIndex> open_index() = 0;
+  /// After the index made its tables.
+  virtual std::unique_ptr<Client> connect() = 0;
+  /// After many rows.
+  virtual void analyze() = 0;
 };
 
 std::unique_ptr<Database> open_postgres();  ///< on the server of POSTGRES_URL

@@ -19,18 +19,9 @@ std::string_view bytes_of(const gantry::Sha256& digest) {
 }
 
 /// Finds, and inserts in bulk, each a round trip.
-class Mongo final : public Database {
+class MongoClient final : public Client {
  public:
-  std::unique_ptr<gantry::index::InstanceIndex> open_index() override {
-    gantry::index::MongoSettings settings;
-    settings.url = database_.url();
-    auto opened = gantry::index::MongoIndex::open(settings);
-    if (!opened) fail(opened.error().detail());
-    return *std::move(opened);
-  }
-
-  void prepare() override {}
-
+  explicit MongoClient(gantry::index::mongo::TestDatabase& database) : database_(database) {}
   std::size_t page() override { return find_page(by_text("tenant_id", kTenant)); }
   std::size_t page_of_dates(const std::string& first, const std::string& last) override {
     Document between, filter;
@@ -117,6 +108,22 @@ class Mongo final : public Database {
     if (!done) fail(done.error().detail());
   }
 
+  gantry::index::mongo::TestDatabase& database_;
+};
+
+class Mongo final : public Database {
+ public:
+  std::unique_ptr<gantry::index::InstanceIndex> open_index() override {
+    gantry::index::MongoSettings settings;
+    settings.url = database_.url();
+    auto opened = gantry::index::MongoIndex::open(settings);
+    if (!opened) fail(opened.error().detail());
+    return *std::move(opened);
+  }
+  std::unique_ptr<Client> connect() override { return std::make_unique<MongoClient>(database_); }
+  void analyze() override {}
+
+ private:
   gantry::index::mongo::TestDatabase database_;
 };
 

@@ -19,18 +19,9 @@ std::string quoted(std::string_view text) { return "'" + std::string(text) + "'"
 std::string blob(const gantry::Sha256& digest) { return "X'" + to_hex(digest) + "'"; }
 
 /// Statements as text, each a round trip.
-class Mysql final : public Database {
+class MysqlClient final : public Client {
  public:
-  std::unique_ptr<gantry::index::InstanceIndex> open_index() override {
-    auto opened = gantry::index::MysqlIndex::open(database_.settings());
-    if (!opened) fail(opened.error().detail());
-    return *std::move(opened);
-  }
-
-  void prepare() override {
-    if (connection_) return;
-    const auto settings = database_.settings();
-    connection_.reset(mysql_init(nullptr));
+  explicit MysqlClient(const gantry::index::MysqlSettings& settings) : connection_(mysql_init(nullptr)) {
     const unsigned protocol = MYSQL_PROTOCOL_TCP;
     mysql_options(connection_.get(), MYSQL_OPT_PROTOCOL, &protocol);
     if (mysql_real_connect(connection_.get(), settings.host.c_str(), settings.user.c_str(), settings.password.c_str(),
@@ -84,8 +75,21 @@ class Mysql final : public Database {
     return answer ? mysql_num_rows(answer.get()) : 0;
   }
 
-  gantry::index::mysql::TestDatabase database_;
   Handle<MYSQL, &mysql_close> connection_;
+};
+
+class Mysql final : public Database {
+ public:
+  std::unique_ptr<gantry::index::InstanceIndex> open_index() override {
+    auto opened = gantry::index::MysqlIndex::open(database_.settings());
+    if (!opened) fail(opened.error().detail());
+    return *std::move(opened);
+  }
+  std::unique_ptr<Client> connect() override { return std::make_unique<MysqlClient>(database_.settings()); }
+  void analyze() override {}
+
+ private:
+  gantry::index::mysql::TestDatabase database_;
 };
 
 }  // namespace

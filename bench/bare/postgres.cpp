@@ -19,19 +19,9 @@ constexpr std::size_t kBatch = 64;
 constexpr int kColumns = 15;
 
 /// Statements prepared once.
-class Postgres final : public Database {
+class PostgresClient final : public Client {
  public:
-  std::unique_ptr<gantry::index::InstanceIndex> open_index() override {
-    gantry::index::PostgresSettings settings;
-    settings.url = database_.url();
-    auto opened = gantry::index::PostgresIndex::open(settings);
-    if (!opened) fail(opened.error().detail());
-    return *std::move(opened);
-  }
-
-  void prepare() override {
-    database_.run("ANALYZE dicom_study_meta, dicom_state_meta, dicom_image_meta, dicom_term", true);
-    connection_.reset(PQconnectdb(database_.url().c_str()));
+  explicit PostgresClient(const std::string& url) : connection_(PQconnectdb(url.c_str())) {
     run("SELECT set_config('gantry.tenant', 'bench', false)");
     prepare("locate", std::string(kLocateColumns) +
                           "WHERE tenant_id = 'bench' AND study_uid = $1 AND series_uid = $2 AND sop_uid = $3");
@@ -110,8 +100,25 @@ class Postgres final : public Database {
     if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) fail(PQerrorMessage(connection_.get()));
   }
 
-  gantry::index::postgres::TestDatabase database_;
   Handle<PGconn, &PQfinish> connection_;
+};
+
+class Postgres final : public Database {
+ public:
+  std::unique_ptr<gantry::index::InstanceIndex> open_index() override {
+    gantry::index::PostgresSettings settings;
+    settings.url = database_.url();
+    auto opened = gantry::index::PostgresIndex::open(settings);
+    if (!opened) fail(opened.error().detail());
+    return *std::move(opened);
+  }
+  std::unique_ptr<Client> connect() override { return std::make_unique<PostgresClient>(database_.url()); }
+  void analyze() override {
+    database_.run("ANALYZE dicom_study_meta, dicom_state_meta, dicom_image_meta, dicom_term", true);
+  }
+
+ private:
+  gantry::index::postgres::TestDatabase database_;
 };
 
 }  // namespace

@@ -302,7 +302,6 @@ Result<std::vector<sql::Rows>> Connection::run(std::span<const sql::Text> statem
   to_forget_.clear();
   for (const sql::Text& statement : statements) {
     if (!send(statement, before)) return lost("sending to the database");
-    GANTRY_TRY(flush(deadline));
   }
   if (PQpipelineSync(raw_.get()) != 1) return lost("sending to the database");
   GANTRY_TRY(flush(deadline));

@@ -322,13 +322,15 @@ Text SearchPlan::select() const {
   }
   write_where(sql);
   write_order(sql);
-  if (unwritten_.empty() && (query_.limit || query_.offset > 0)) {
-    sql << " LIMIT ";
-    if (query_.limit) {
-      sql.bind(static_cast<std::int64_t>(std::min<std::uint64_t>(*query_.limit, INT64_MAX)));
-    } else {
-      sql << dialect_.no_limit();
-    }
+  if (!unwritten_.empty()) return sql;
+  // Clients ask for few different limits, and a planner that sees the number keeps its plan: PostgreSQL plans a
+  // statement anew each time whose limit is a parameter.
+  if (query_.limit) {
+    sql << " LIMIT " << std::to_string(std::min<std::uint64_t>(*query_.limit, INT64_MAX));
+  } else if (query_.offset > 0) {
+    sql << " LIMIT " << dialect_.no_limit();
+  }
+  if (query_.offset > 0) {
     sql << " OFFSET ";
     sql.bind(static_cast<std::int64_t>(std::min<std::uint64_t>(query_.offset, INT64_MAX)));
   }
