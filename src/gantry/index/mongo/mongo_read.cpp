@@ -48,14 +48,14 @@ Result<TenantTotals> MongoIndex::totals(const RequestContext& ctx) {
 Result<std::optional<InstanceIndex::Located>> MongoIndex::locate(const RequestContext& ctx, const StudyUid& study,
                                                                  const SeriesUid& series, const SopUid& sop) {
   return impl_->read(ctx, [&](Session& session) -> Result<std::optional<Located>> {
-    Find find;
+    Find find;  // by the key alone: FerretDB walks the collection for anything more
     find.filter = by_text("_id", mongo::image_id(ctx.tenant.view(), sop.view()));
-    find.filter.text("study_uid", study.view()).text("series_uid", series.view());
     find.projection.small("attributes", 0);
     GANTRY_LET(const auto found, session.find_one(mongo::kImages, find));
     if (!found) return std::optional<Located>();
     const CellRow row = to_cells(sql::kImageTable, *found->raw());
     const auto text = [&row](std::string_view column) { return text_in(sql::kImageTable, row, column); };
+    if (text("study_uid") != study.view() || text("series_uid") != series.view()) return std::optional<Located>();
     const auto number = [&row](std::string_view column) {
       return static_cast<std::uint64_t>(number_in(sql::kImageTable, row, column));
     };
@@ -78,15 +78,13 @@ Result<std::optional<std::uint64_t>> MongoIndex::version_of(const RequestContext
                                                             const std::optional<SeriesUid>& series) {
   return impl_->read(ctx, [&](Session& session) -> Result<std::optional<std::uint64_t>> {
     Find find;
-    if (series) {
-      find.filter = by_text("_id", mongo::series_id(ctx.tenant.view(), study.view(), series->view()));
-      find.filter.document("instances", Document().number("$gt", 0));
-    } else {
-      find.filter = by_text("_id", mongo::study_id(ctx.tenant.view(), study.view()));
-    }
+    find.filter = by_text("_id", series ? mongo::series_id(ctx.tenant.view(), study.view(), series->view())
+                                        : mongo::study_id(ctx.tenant.view(), study.view()));
     find.projection.small("version", 1);
+    if (series) find.projection.small("instances", 1);
     GANTRY_LET(const auto row, session.find_one(series ? mongo::kStates : mongo::kStudies, find));
-    return row ? std::optional(count_of(*row->raw(), "version")) : std::nullopt;
+    if (!row || (series && count_of(*row->raw(), "instances") == 0)) return std::nullopt;
+    return std::optional(count_of(*row->raw(), "version"));
   });
 }
 
