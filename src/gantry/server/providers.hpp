@@ -12,8 +12,9 @@
 
 namespace gantry::server {
 
-/// The index that `index.url` names, opened, with its tenant made. kUnsupported: a newer Gantry made it. kUnavailable: a database server does not answer, its schema is to be migrated first, or it is the
-/// unfinished target of a copy; later it may be there.
+/// The index that `index.url` names, opened, with its tenant made. kUnsupported: a newer Gantry made it. kUnavailable: a
+/// database server does not answer, its schema is to be migrated first, or it is the unfinished target of a copy; later
+/// it may be there.
 Result<std::unique_ptr<index::InstanceIndex>> open_index(const config::Settings& settings, const TenantId& tenant);
 /// Is it the embedded one, which this process alone opens?
 Result<bool> is_embedded(const config::Settings& settings);
