@@ -1,20 +1,14 @@
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <list>
-#include <map>
 #include <memory>
-#include <mutex>
 #include <string>
-#include <unordered_map>
 #include <utility>
 
+#include "gantry/archive/study_cache.hpp"
 #include "gantry/base/bytes.hpp"
-#include "gantry/base/context.hpp"
 #include "gantry/base/ids.hpp"
-#include "gantry/base/sha256.hpp"
 #include "gantry/dicom/layout.hpp"
 
 namespace gantry::archive {
@@ -33,58 +27,26 @@ struct LocatedInstance {
 };
 using InstancePtr = std::shared_ptr<const LocatedInstance>;
 
-struct InstanceCacheLimits {
-  std::size_t bytes = 64 << 20;
-  std::size_t open_files = 1024;
-};
-
-/// Least recently used instances go first when the cache is over its bytes or its open files. Thread-safe; find() takes
-/// a few hundred nanoseconds, so that an io thread may call it. What is put was read from the index some time before,
-/// so a put names the epoch of its shard before that read, and is dropped when the shard forgot something of that study
-/// since: a slow fill never puts back what was just invalidated.
-class InstanceCache {
+class InstanceCache : public StudyCache<LocatedInstance> {
  public:
-  explicit InstanceCache(InstanceCacheLimits limits = {});
-
-  /// Null when it is not there.
-  [[nodiscard]] InstancePtr find(const TenantId& tenant, const StudyUid& study, const SeriesUid& series,
-                                 const SopUid& sop);
-  /// To be called before the index is read for put().
-  [[nodiscard]] std::uint64_t epoch(const TenantId& tenant, const StudyUid& study);
-  void put(const TenantId& tenant, InstancePtr instance, std::uint64_t epoch_before);
-  /// Forgets an instance; with an empty `sop` the series, with an empty `series` the study.
-  void forget(const TenantId& tenant, const StudyUid& study, const SeriesUid& series, const SopUid& sop);
-
-  struct Counters {
-    std::size_t instances = 0, bytes = 0;
-    std::uint64_t hits = 0, misses = 0;
-  };
-  [[nodiscard]] Counters counters() const;
+  explicit InstanceCache(StudyCacheLimits limits = {}) : StudyCache(limits) {}
+  /// See StudyCache::put.
+  void put(const TenantId& tenant, InstancePtr instance, std::uint64_t epoch_before) {
+    const LocatedInstance& of = *instance;
+    const Cost cost{memory_of(of), 1};
+    StudyCache::put(tenant, of.study, of.series, of.sop, std::move(instance), cost, epoch_before);
+  }
 
  private:
-  static constexpr std::size_t kShards = 8;
-
-  struct Entry {
-    std::string study_key;
-    std::pair<std::string, std::string> instance_key;  ///< series, SOP
-    InstancePtr instance;
-    std::size_t bytes = 0;
-  };
-  using Entries = std::list<Entry>;  ///< most recently used first
-  struct Shard {
-    mutable std::mutex mutex;
-    Entries entries;
-    std::unordered_map<std::string, std::map<std::pair<std::string, std::string>, Entries::iterator>> studies;
-    std::size_t bytes = 0;
-    std::uint64_t epoch = 0;
-    std::uint64_t hits = 0, misses = 0;
-  };
-
-  Shard& shard_of(const std::string& study_key);
-  static void drop(Shard& shard, Entries::iterator entry);
-
-  InstanceCacheLimits limits_;  ///< of one shard
-  std::array<Shard, kShards> shards_;
+  static std::size_t memory_of(const LocatedInstance& instance) {
+    // Strings, map and list nodes, and the open file's own state, roughly.
+    constexpr std::size_t kFixed = 2048;
+    std::size_t bytes = kFixed + instance.layout.pixels.problem.size();
+    bytes += instance.layout.pixels.fragments.capacity() * sizeof(dicom::ByteRange);
+    bytes += instance.layout.pixels.first_fragment.capacity() * sizeof(std::uint32_t);
+    for (const auto& item : instance.layout.bulk) bytes += sizeof(item) + item.path.capacity() + item.vr.capacity();
+    return bytes;
+  }
 };
 
 }  // namespace gantry::archive

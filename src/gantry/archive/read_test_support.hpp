@@ -116,6 +116,7 @@ class TestArchive {
     record.dataset_sha256 = indexed->dataset_sha256;
     record.frame_index = dicom::encode_layout(indexed->layout);
     record.attributes_zstd = compress_attributes(indexed->json);
+    if (damage_attributes) record.attributes_zstd.back() ^= 1;  // of its checksum
     record.persist_began = Clock::now();
     auto staged = objects.stage(context);
     ASSERT_TRUE(staged);
@@ -138,6 +139,7 @@ class TestArchive {
     retrieves.committed(context, study, series.value_or(SeriesUid()), sop.value_or(SopUid()));
   }
 
+  bool damage_attributes = false;  ///< of what is stored from now on
   index::MemoryIndex index;
   storage::MemoryStore objects;
   QueryService queries{index};

@@ -77,7 +77,7 @@ index::SearchQuery instances_of(const StudyUid& study, const std::optional<Serie
 }  // namespace
 
 RetrieveService::RetrieveService(index::InstanceIndex& index, storage::ObjectStore& objects, Writers writers,
-                                 InstanceCacheLimits cache)
+                                 StudyCacheLimits cache)
     : index_(index), objects_(objects), writers_(writers), cache_(cache) {}
 
 InstancePtr RetrieveService::cached(const RequestContext& ctx, const StudyUid& study, const SeriesUid& series,
@@ -167,9 +167,65 @@ Result<std::shared_ptr<Puller<std::string>>> RetrieveService::metadata(const Req
   return std::shared_ptr<Puller<std::string>>(std::move(rows));
 }
 
+PreparedPtr RetrieveService::cached_prepared(const RequestContext& ctx, const StudyUid& study,
+                                             const std::optional<SeriesUid>& series) {
+  if (writers_ == Writers::kMany) return nullptr;
+  return prepared_.find(ctx.tenant, study, series.value_or(SeriesUid()), SopUid());
+}
+
+Result<PreparedPtr> RetrieveService::prepared(const RequestContext& ctx, const StudyUid& study,
+                                              const std::optional<SeriesUid>& series) {
+  if (auto found = cached_prepared(ctx, study, series)) return found;
+  const std::uint64_t epoch = prepared_.epoch(ctx.tenant, study);
+  auto made = std::make_shared<PreparedMetadata>();
+  // Read first: what changes afterwards makes rows of a later version, which are not taken for this one's.
+  GANTRY_LET(made->version, version(ctx, study, series));
+  if (auto known = prepared_.find(ctx.tenant, study, series.value_or(SeriesUid()), SopUid());
+      known && known->version == made->version) {
+    return known;
+  }
+  if (series) {
+    GANTRY_LET(const bool there, add_document(ctx, study, *series, made->version, *made));
+    if (!there) return PreparedPtr();
+  } else {
+    GANTRY_LET(const auto states, index_.get_state_metaes(ctx, study));
+    for (const index::StateRow& state : states) {
+      if (state.series_related_instances == 0) continue;
+      GANTRY_LET(const bool there, add_document(ctx, study, SeriesUid(state.series_uid), state.version, *made));
+      if (!there) return PreparedPtr();
+    }
+    // The rows are those of the version that was read when it still is the study's.
+    GANTRY_LET(const std::uint64_t now, version(ctx, study, series));
+    if (now != made->version) return PreparedPtr();
+  }
+  std::size_t bytes = 1024;
+  for (const auto& document : made->series) bytes += 1024 + document.chunks.capacity() * sizeof(SeriesDocument::Chunk);
+  prepared_.put(ctx.tenant, study, series.value_or(SeriesUid()), SopUid(), made, {bytes, made->series.size()}, epoch);
+  return PreparedPtr(std::move(made));
+}
+
+Result<bool> RetrieveService::add_document(const RequestContext& ctx, const StudyUid& study, const SeriesUid& series,
+                                           std::uint64_t version, PreparedMetadata& to) {
+  GANTRY_LET(const auto row, index_.get_json_meta(ctx, study, series));
+  if (!row || row->version != version || row->object_key.empty()) return false;
+  auto file = objects_.open(ctx, ObjectKey(row->object_key));
+  // Replaced since, and removed: the rows of the instances are there.
+  if (!file && file.error().kind() == ErrorKind::kNotFound) return false;
+  if (!file) return file.error();
+  auto document = read_series_document(*std::move(file));
+  if (!document && document.error().kind() == ErrorKind::kInternal) return false;  // damaged: fsck's business
+  if (!document) return document.error();
+  // The row's object may be of an earlier version while a new one is being made or has failed.
+  if (document->version != version) return false;
+  to.damaged += document->damaged;
+  to.series.push_back(*std::move(document));
+  return true;
+}
+
 void RetrieveService::committed(const RequestContext& ctx, const StudyUid& study, const SeriesUid& series,
                                 const SopUid& sop) {
   cache_.forget(ctx.tenant, study, series, sop);
+  prepared_.forget(ctx.tenant, study, SeriesUid(), SopUid());
 }
 
 }  // namespace gantry::archive

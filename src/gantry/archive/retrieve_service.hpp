@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "gantry/archive/instance_cache.hpp"
+#include "gantry/archive/prepared_metadata.hpp"
 #include "gantry/archive/store_service.hpp"
 #include "gantry/base/context.hpp"
 #include "gantry/base/result.hpp"
@@ -52,7 +53,7 @@ class RetrieveService final : public StoreService::Listener {
   enum class Writers { kThisProcess, kMany };
   /// Ports outlive the service.
   RetrieveService(index::InstanceIndex& index, storage::ObjectStore& objects, Writers writers = Writers::kThisProcess,
-                  InstanceCacheLimits cache = {});
+                  StudyCacheLimits cache = {});
 
   /// An instance from memory alone; null when it is not there, or memory does not confirm it. Never blocks: for io threads.
   [[nodiscard]] InstancePtr cached(const RequestContext& ctx, const StudyUid& study, const SeriesUid& series,
@@ -79,6 +80,14 @@ class RetrieveService final : public StoreService::Listener {
                                                         const std::optional<SeriesUid>& series,
                                                         const std::optional<SopUid>& sop);
 
+  /// Prepared metadata from memory alone; null when it is not there, or memory does not confirm it. Never blocks.
+  [[nodiscard]] PreparedPtr cached_prepared(const RequestContext& ctx, const StudyUid& study,
+                                            const std::optional<SeriesUid>& series);
+  /// The prepared metadata of a study or series; null when some of it is not made, or of an older version: then
+  /// metadata() is to be asked. kNotFound when there is no such study or series.
+  Result<PreparedPtr> prepared(const RequestContext& ctx, const StudyUid& study,
+                               const std::optional<SeriesUid>& series);
+
   void committed(const RequestContext& ctx, const StudyUid& study, const SeriesUid& series, const SopUid& sop) override;
 
   [[nodiscard]] InstanceCache::Counters cache_counters() const { return cache_.counters(); }
@@ -88,10 +97,15 @@ class RetrieveService final : public StoreService::Listener {
   Result<InstancePtr> locate_once(const RequestContext& ctx, const StudyUid& study, const SeriesUid& series,
                                   const SopUid& sop, std::uint64_t epoch);
 
+  /// False: not of this version, or not there.
+  Result<bool> add_document(const RequestContext& ctx, const StudyUid& study, const SeriesUid& series,
+                            std::uint64_t version, PreparedMetadata& to);
+
   index::InstanceIndex& index_;
   storage::ObjectStore& objects_;
   const Writers writers_;
   InstanceCache cache_;
+  PreparedCache prepared_{{}};
 };
 
 }  // namespace gantry::archive

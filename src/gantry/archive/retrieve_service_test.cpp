@@ -147,9 +147,9 @@ TEST(InstanceCache, ForgetsAStudyWithAllItsInstances) {
   const TenantId tenant("t");
   for (const char* sop : {"1", "2", "3"}) cache.put(tenant, instance("1", sop), 0);
   cache.put(tenant, instance("1", "4"), cache.epoch(tenant, StudyUid("1")));
-  EXPECT_EQ(cache.counters().instances, 4U);
+  EXPECT_EQ(cache.counters().values, 4U);
   cache.forget(tenant, StudyUid("1"), SeriesUid(), SopUid());
-  EXPECT_EQ(cache.counters().instances, 0U);
+  EXPECT_EQ(cache.counters().values, 0U);
   EXPECT_EQ(cache.counters().bytes, 0U);
 }
 
@@ -159,7 +159,7 @@ TEST(InstanceCache, StaysWithinItsOpenFilesAndKeepsWhatWasUsedLast) {
   for (int i = 0; i < 4; ++i) cache.put(tenant, instance("1", std::to_string(i)), 0);
   ASSERT_NE(cache.find(tenant, StudyUid("1"), SeriesUid("1"), SopUid("0")), nullptr);
   cache.put(tenant, instance("1", "4"), 0);
-  EXPECT_EQ(cache.counters().instances, 4U);
+  EXPECT_EQ(cache.counters().values, 4U);
   EXPECT_NE(cache.find(tenant, StudyUid("1"), SeriesUid("1"), SopUid("0")), nullptr);
   EXPECT_EQ(cache.find(tenant, StudyUid("1"), SeriesUid("1"), SopUid("1")), nullptr);
 }
@@ -169,7 +169,7 @@ TEST(InstanceCache, StaysWithinItsBytes) {
   const TenantId tenant("t");
   for (int i = 0; i < 1000; ++i) cache.put(tenant, instance("1", std::to_string(i)), 0);
   EXPECT_LE(cache.counters().bytes, 100'000U);
-  EXPECT_GT(cache.counters().instances, 10U);
+  EXPECT_GT(cache.counters().values, 10U);
 }
 
 }  // namespace

@@ -13,9 +13,10 @@ bool is_hex(std::string_view text) noexcept {
 
 bool is_valid_object_key(std::string_view key) noexcept {
   constexpr std::size_t kHash = 16, kDigest = 64, kRandom = 32;
-  constexpr std::string_view kEnd = ".dcm";
-  constexpr std::size_t kTail = 1 + kHash + 1 + kHash + 1 + kDigest + 1 + kRandom + kEnd.size();
-  if (key.size() <= kTail || !is_valid_tenant(key.substr(0, key.size() - kTail))) return false;
+  constexpr std::size_t kTail = 1 + kHash + 1 + kHash + 1 + kDigest + 1 + kRandom;
+  const bool has_end = key.ends_with(".dcm") || key.ends_with(".gsj");
+  if (has_end) key.remove_suffix(4);
+  if (!has_end || key.size() <= kTail || !is_valid_tenant(key.substr(0, key.size() - kTail))) return false;
   key.remove_prefix(key.size() - kTail);
   const auto take = [&key](std::size_t count) {
     const auto part = key.substr(0, count);
@@ -23,7 +24,7 @@ bool is_valid_object_key(std::string_view key) noexcept {
     return part;
   };
   return take(1) == "/" && is_hex(take(kHash)) && take(1) == "/" && is_hex(take(kHash)) && take(1) == "/" &&
-         is_hex(take(kDigest)) && take(1) == "-" && is_hex(take(kRandom)) && key == kEnd;
+         is_hex(take(kDigest)) && take(1) == "-" && is_hex(key);
 }
 
 Result<void> check_object_key(const ObjectKey& key) {

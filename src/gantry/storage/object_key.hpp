@@ -8,7 +8,8 @@
 
 namespace gantry::storage {
 
-/// True for `{tenant}/{16 hex}/{16 hex}/{64 hex}-{32 hex}.dcm`, hex in lower case. Nothing else names an object, so no
+/// True for `{tenant}/{16 hex}/{16 hex}/{64 hex}-{32 hex}.dcm`, hex in lower case, and for the same with `.gsj` (a
+/// series' prepared JSON). Nothing else names an object, so no
 /// key can leave the store's folder, hide a component or be spelled in two ways.
 [[nodiscard]] bool is_valid_object_key(std::string_view key) noexcept;
 

@@ -1,0 +1,68 @@
+#pragma once
+
+// The prepared metadata of a series (DESIGN §7): one immutable object that holds the DICOM JSON of its instances,
+// joined by commas, as it is and deflated. An answer is put together from ranges of such objects, so it is parsed by
+// nobody and compressed once.
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "gantry/base/bytes.hpp"
+#include "gantry/base/result.hpp"
+#include "gantry/storage/object_store.hpp"
+
+namespace gantry::archive {
+
+struct SeriesDocument {
+  /// The plain bytes lie at `offset`, their deflated form behind them. Deflated chunks of a series follow on each
+  /// other: blocks of RFC 1951 none of which is the last, on byte boundaries, that look back no further than the
+  /// series' begin.
+  struct Chunk {
+    std::uint64_t offset = 0;
+    std::uint32_t plain = 0, deflated = 0;  ///< bytes
+    bool operator==(const Chunk&) const = default;
+  };
+  std::shared_ptr<const OpenFile> file;
+  std::uint64_t version = 0;    ///< of the series that was rendered
+  std::uint32_t instances = 0;  ///< in the document
+  std::uint32_t damaged = 0;    ///< left out, as their stored attributes could not be read
+  std::uint32_t crc32 = 0;      ///< of the plain bytes (RFC 1952)
+  std::vector<Chunk> chunks;
+
+  [[nodiscard]] std::uint64_t plain_size() const;
+  [[nodiscard]] std::uint64_t deflated_size() const;
+};
+
+/// Writes a document while its instances come; memory is a chunk and its deflated form. Blocking; one thread at a time.
+class SeriesDocumentWriter {
+ public:
+  /// Plain bytes of a chunk, roughly.
+  static constexpr std::size_t kChunkBytes = 4U << 20;
+
+  /// `object` outlives the writer.
+  explicit SeriesDocumentWriter(storage::StagedObject& object, std::size_t chunk_bytes = kChunkBytes);
+  ~SeriesDocumentWriter();
+  SeriesDocumentWriter(const SeriesDocumentWriter&) = delete;
+  SeriesDocumentWriter& operator=(const SeriesDocumentWriter&) = delete;
+
+  /// The JSON object of the next instance.
+  Result<void> add(std::string_view json);
+  /// An instance that can't be read.
+  void leave_out();
+  [[nodiscard]] std::uint32_t instances() const;
+  [[nodiscard]] std::uint32_t damaged() const;
+  /// Nothing may be called after it.
+  Result<void> finish(std::uint64_t version);
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// kInternal when `file` is no whole document.
+[[nodiscard]] Result<SeriesDocument> read_series_document(std::shared_ptr<const OpenFile> file);
+
+}  // namespace gantry::archive

@@ -1,0 +1,220 @@
+#include "gantry/archive/series_preparer.hpp"
+
+#include <thread>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <zlib.h>
+
+#include "gantry/archive/read_test_support.hpp"
+#include "gantry/archive/series_document.hpp"
+
+namespace gantry::archive {
+namespace {
+
+using testing::context_for;
+using ::testing::HasSubstr;
+using testing::Made;
+
+const StudyUid kStudy("1.2.1");
+const SeriesUid kSeries("1.2.1.1");
+
+Made instance_of(int number, const std::string& series = "1.2.1.1") {
+  Made made;
+  made.series = series;
+  made.sop = series + "." + std::to_string(number);
+  made.instance_number = std::to_string(number);
+  return made;
+}
+
+std::string read(const OpenFile& file, std::uint64_t offset, std::size_t size) {
+  std::string text(size, '\0');
+  const auto got = file.read_at(offset, std::as_writable_bytes(std::span(text)));
+  EXPECT_TRUE(got && *got == size);
+  return text;
+}
+
+std::string plain_of(const SeriesDocument& document) {
+  std::string text;
+  for (const auto& chunk : document.chunks) text += read(*document.file, chunk.offset, chunk.plain);
+  return text;
+}
+
+/// The deflated chunks, ended and inflated.
+std::string inflated(const SeriesDocument& document) {
+  std::string deflated;
+  for (const auto& chunk : document.chunks) {
+    deflated += read(*document.file, chunk.offset + chunk.plain, chunk.deflated);
+  }
+  deflated += std::string("\x01\x00\x00\xff\xff", 5);  // a last block without bytes
+  std::string text(document.plain_size() + 1, '\0');
+  z_stream stream{};
+  EXPECT_EQ(inflateInit2(&stream, -15), Z_OK);
+  stream.next_in = reinterpret_cast<Bytef*>(deflated.data());
+  stream.avail_in = static_cast<uInt>(deflated.size());
+  stream.next_out = reinterpret_cast<Bytef*>(text.data());
+  stream.avail_out = static_cast<uInt>(text.size());
+  EXPECT_EQ(inflate(&stream, Z_FINISH), Z_STREAM_END);
+  text.resize(stream.total_out);
+  inflateEnd(&stream);
+  return text;
+}
+
+class SeriesPreparerTest : public ::testing::Test {
+ protected:
+  SeriesPreparerTest() {
+    settings.quiet_period = std::chrono::milliseconds(0);
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  PreparedSeries work() {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));  // "before" is strict
+    SeriesPreparer preparer(archive.index, archive.objects, settings);
+    auto done = preparer.work(context_for(""), [] { return false; });
+    EXPECT_TRUE(done) << done.error().detail();
+    return done ? *done : PreparedSeries{};
+  }
+  PreparedPtr prepared(const std::optional<SeriesUid>& series = std::nullopt) {
+    auto found = archive.retrieves.prepared(context_for(), kStudy, series);
+    EXPECT_TRUE(found) << found.error().detail();
+    return found ? *found : nullptr;
+  }
+  std::string by_rows(const std::optional<SeriesUid>& series = std::nullopt) {
+    const auto rows = archive.retrieves.metadata(context_for(), kStudy, series, std::nullopt);
+    EXPECT_TRUE(rows);
+    std::string text;
+    for (;;) {
+      const auto next = (*rows)->next();
+      EXPECT_TRUE(next);
+      if (!next || !*next) return text;
+      text += (text.empty() ? "" : ",") + **next;
+    }
+  }
+
+  testing::TestArchive archive;
+  PreparerSettings settings;
+};
+
+TEST_F(SeriesPreparerTest, MakesWhatTheRowsSay) {
+  for (int i = 1; i <= 3; ++i) archive.store(instance_of(i));
+  EXPECT_EQ(prepared(kSeries), nullptr);
+  const auto done = work();
+  EXPECT_EQ(done.ready, 1U);
+  EXPECT_EQ(done.failed, 0U) << done.why;
+  const auto made = prepared(kSeries);
+  ASSERT_NE(made, nullptr);
+  ASSERT_EQ(made->series.size(), 1U);
+  const SeriesDocument& document = made->series[0];
+  EXPECT_EQ(document.instances, 3U);
+  EXPECT_EQ(plain_of(document), by_rows(kSeries));
+  EXPECT_EQ(inflated(document), plain_of(document));
+  const std::string plain = plain_of(document);
+  EXPECT_EQ(document.crc32, crc32_z(0, reinterpret_cast<const Bytef*>(plain.data()), plain.size()));
+  EXPECT_EQ(work().claimed(), 0U) << "it is not due any more";
+}
+
+TEST_F(SeriesPreparerTest, AStudyHasItsSeriesInOrder) {
+  auto second = instance_of(1, "1.2.1.9");
+  second.series_number = "2";
+  archive.store(second);
+  archive.store(instance_of(1));
+  EXPECT_EQ(work().ready, 2U);
+  const auto made = prepared();
+  ASSERT_NE(made, nullptr);
+  ASSERT_EQ(made->series.size(), 2U);
+  EXPECT_EQ(plain_of(made->series[0]) + "," + plain_of(made->series[1]), by_rows());
+}
+
+TEST_F(SeriesPreparerTest, WhatChangedIsNotServedAndMadeAnew) {
+  archive.store(instance_of(1));
+  EXPECT_EQ(work().ready, 1U);
+  ASSERT_NE(prepared(kSeries), nullptr);
+  ASSERT_NE(archive.retrieves.cached_prepared(context_for(), kStudy, kSeries), nullptr);
+  archive.store(instance_of(2));
+  EXPECT_EQ(archive.retrieves.cached_prepared(context_for(), kStudy, kSeries), nullptr);
+  EXPECT_EQ(prepared(kSeries), nullptr);
+  EXPECT_EQ(work().ready, 1U);
+  ASSERT_NE(prepared(kSeries), nullptr);
+  EXPECT_EQ(prepared(kSeries)->series[0].instances, 2U);
+  const auto superseded = archive.index.due_deletions(context_for(), 10);
+  ASSERT_TRUE(superseded);
+  ASSERT_EQ(superseded->size(), 1U);
+  EXPECT_THAT((*superseded)[0].str(), ::testing::EndsWith(".gsj"));
+  archive.remove(kStudy, kSeries, SopUid("1.2.1.1.2"));
+  EXPECT_EQ(prepared(kSeries), nullptr);
+}
+
+TEST_F(SeriesPreparerTest, WaitsForTheQuietPeriod) {
+  settings.quiet_period = std::chrono::hours(1);
+  archive.store(instance_of(1));
+  EXPECT_EQ(work().claimed(), 0U);
+}
+
+TEST_F(SeriesPreparerTest, LeavesOutWhatIsDamagedAndSaysSo) {
+  archive.store(instance_of(1));
+  archive.damage_attributes = true;
+  archive.store(instance_of(2));
+  archive.damage_attributes = false;
+  archive.store(instance_of(3));
+  const auto done = work();
+  EXPECT_EQ(done.failed, 1U);
+  EXPECT_THAT(done.why, HasSubstr("the stored attributes of 1 of its instances can't be read"));
+  const auto made = prepared(kSeries);
+  ASSERT_NE(made, nullptr);
+  EXPECT_EQ(made->damaged, 1U);
+  EXPECT_EQ(made->series[0].instances, 2U);
+  const auto row = archive.index.get_json_meta(context_for(), kStudy, kSeries);
+  ASSERT_TRUE(row && *row);
+  EXPECT_EQ((*row)->json_status, 2);
+  archive.remove(kStudy, kSeries, SopUid("1.2.1.1.2"));
+  EXPECT_EQ(work().ready, 1U) << "it recovers when the series changes";
+}
+
+TEST_F(SeriesPreparerTest, StopsBetweenSeries) {
+  archive.store(instance_of(1));
+  archive.store(instance_of(1, "1.2.1.2"));
+  std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  SeriesPreparer preparer(archive.index, archive.objects, settings);
+  int asked = 0;
+  const auto done = preparer.work(context_for(""), [&asked] { return asked++ > 0; });
+  ASSERT_TRUE(done);
+  EXPECT_EQ(done->ready, 1U);
+  EXPECT_EQ(work().ready, 1U) << "the other is nobody's";
+}
+
+TEST(SeriesDocument, IsInChunksThatFitTogether) {
+  storage::MemoryStore objects;
+  const auto context = context_for();
+  auto staged = objects.stage(context);
+  ASSERT_TRUE(staged);
+  SeriesDocumentWriter writer(**staged, 100);
+  std::string expected;
+  for (int i = 0; i < 50; ++i) {
+    const std::string json = R"({"00080018":{"vr":"UI","Value":["1.2.)" + std::to_string(i) + R"("]}})";
+    expected += (i == 0 ? "" : ",") + json;
+    ASSERT_TRUE(writer.add(json));
+  }
+  ASSERT_TRUE(writer.finish(7));
+  const ObjectKey key("clinic-a/0123456789abcdef/0123456789abcdef/" + std::string(64, 'a') + "-" +
+                      std::string(32, '0') + ".gsj");
+  ASSERT_TRUE(objects.persist(context, *std::move(staged), key));
+  auto document = read_series_document(*objects.open(context, key));
+  ASSERT_TRUE(document) << document.error().detail();
+  EXPECT_GT(document->chunks.size(), 10U);
+  EXPECT_EQ(document->version, 7U);
+  EXPECT_EQ(plain_of(*document), expected);
+  EXPECT_EQ(inflated(*document), expected);
+}
+
+TEST(RetryAfter, DoublesToHalfAnHourGiveOrTakeAFifth) {
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_GE(retry_after(1).count(), 24);
+    EXPECT_LE(retry_after(1).count(), 36);
+    EXPECT_GE(retry_after(3).count(), 96);
+    EXPECT_LE(retry_after(3).count(), 144);
+    EXPECT_GE(retry_after(40).count(), 1440);
+    EXPECT_LE(retry_after(40).count(), 2160);
+  }
+}
+
+}  // namespace
+}  // namespace gantry::archive

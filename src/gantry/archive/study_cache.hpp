@@ -1,0 +1,157 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "gantry/base/ids.hpp"
+
+namespace gantry::archive {
+
+struct StudyCacheLimits {
+  std::size_t bytes = 64 << 20;
+  std::size_t open_files = 1024;
+};
+
+/// Values of instances, series (empty SOP) and studies (empty series, too), found and forgotten by study. Least
+/// recently used ones go first when the cache is over its bytes or its open files. Thread-safe; find() takes a few
+/// hundred nanoseconds, so that an io thread may call it. What is put was read from the index some time before, so a
+/// put names the epoch of its shard before that read, and is dropped when the shard forgot something since: a slow fill
+/// never puts back what was just invalidated.
+template <class Value>
+class StudyCache {
+ public:
+  using Pointer = std::shared_ptr<const Value>;
+  struct Cost {
+    std::size_t bytes = 0;
+    std::size_t open_files = 1;
+  };
+  struct Counters {
+    std::size_t values = 0, bytes = 0;
+    std::uint64_t hits = 0, misses = 0;
+  };
+
+  explicit StudyCache(StudyCacheLimits limits)
+      : limits_{limits.bytes / kShards, std::max<std::size_t>(limits.open_files / kShards, 1)} {}
+
+  /// Null when it is not there.
+  [[nodiscard]] Pointer find(const TenantId& tenant, const StudyUid& study, const SeriesUid& series,
+                             const SopUid& sop) {
+    const auto study_key = study_key_of(tenant, study);
+    Shard& shard = shard_of(study_key);
+    const std::scoped_lock lock(shard.mutex);
+    const auto values = shard.studies.find(study_key);
+    if (values != shard.studies.end()) {
+      const auto found = values->second.find({series.str(), sop.str()});
+      if (found != values->second.end()) {
+        ++shard.hits;
+        shard.entries.splice(shard.entries.begin(), shard.entries, found->second);
+        return found->second->value;
+      }
+    }
+    ++shard.misses;
+    return nullptr;
+  }
+
+  /// To be called before the index is read for put().
+  [[nodiscard]] std::uint64_t epoch(const TenantId& tenant, const StudyUid& study) {
+    Shard& shard = shard_of(study_key_of(tenant, study));
+    const std::scoped_lock lock(shard.mutex);
+    return shard.epoch;
+  }
+
+  void put(const TenantId& tenant, const StudyUid& study, const SeriesUid& series, const SopUid& sop, Pointer value,
+           Cost cost, std::uint64_t epoch_before) {
+    if (cost.bytes > limits_.bytes || cost.open_files > limits_.open_files) return;
+    auto study_key = study_key_of(tenant, study);
+    Shard& shard = shard_of(study_key);
+    const std::scoped_lock lock(shard.mutex);
+    if (shard.epoch != epoch_before) return;
+    std::pair key(series.str(), sop.str());
+    if (const auto values = shard.studies.find(study_key); values != shard.studies.end()) {
+      if (const auto old = values->second.find(key); old != values->second.end()) drop(shard, old->second);
+    }
+    shard.entries.push_front({study_key, key, std::move(value), cost});
+    shard.studies[std::move(study_key)].emplace(std::move(key), shard.entries.begin());
+    shard.used.bytes += cost.bytes;
+    shard.used.open_files += cost.open_files;
+    while (shard.used.bytes > limits_.bytes || shard.used.open_files > limits_.open_files) {
+      drop(shard, std::prev(shard.entries.end()));
+    }
+  }
+
+  /// Forgets an instance; with an empty `sop` the series, with an empty `series` the study.
+  void forget(const TenantId& tenant, const StudyUid& study, const SeriesUid& series, const SopUid& sop) {
+    const auto study_key = study_key_of(tenant, study);
+    Shard& shard = shard_of(study_key);
+    const std::scoped_lock lock(shard.mutex);
+    ++shard.epoch;
+    const auto values = shard.studies.find(study_key);
+    if (values == shard.studies.end()) return;
+    std::vector<typename Entries::iterator> going;
+    for (const auto& [key, entry] : values->second) {
+      if ((series.empty() || key.first == series.view()) && (sop.empty() || key.second == sop.view()))
+        going.push_back(entry);
+    }
+    for (const auto entry : going) drop(shard, entry);
+  }
+
+  [[nodiscard]] Counters counters() const {
+    Counters sum;
+    for (const auto& shard : shards_) {
+      const std::scoped_lock lock(shard.mutex);
+      sum.values += shard.entries.size();
+      sum.bytes += shard.used.bytes;
+      sum.hits += shard.hits;
+      sum.misses += shard.misses;
+    }
+    return sum;
+  }
+
+ private:
+  static constexpr std::size_t kShards = 8;
+
+  using Key = std::pair<std::string, std::string>;  ///< series, SOP
+  struct Entry {
+    std::string study_key;
+    Key key;
+    Pointer value;
+    Cost cost;
+  };
+  using Entries = std::list<Entry>;  ///< most recently used first
+  struct Shard {
+    mutable std::mutex mutex;
+    Entries entries;
+    std::unordered_map<std::string, std::map<Key, typename Entries::iterator>> studies;
+    Cost used{0, 0};
+    std::uint64_t epoch = 0;
+    std::uint64_t hits = 0, misses = 0;
+  };
+
+  static std::string study_key_of(const TenantId& tenant, const StudyUid& study) {
+    return tenant.str() + '/' + study.str();
+  }
+  Shard& shard_of(const std::string& study_key) { return shards_[std::hash<std::string>{}(study_key) % kShards]; }
+  static void drop(Shard& shard, typename Entries::iterator entry) {
+    const auto values = shard.studies.find(entry->study_key);
+    values->second.erase(entry->key);
+    if (values->second.empty()) shard.studies.erase(values);
+    shard.used.bytes -= entry->cost.bytes;
+    shard.used.open_files -= entry->cost.open_files;
+    shard.entries.erase(entry);
+  }
+
+  StudyCacheLimits limits_;  ///< of one shard
+  std::array<Shard, kShards> shards_;
+};
+
+}  // namespace gantry::archive
