@@ -91,6 +91,7 @@ class RetrieveService final : public StoreService::Listener {
   void committed(const RequestContext& ctx, const StudyUid& study, const SeriesUid& series, const SopUid& sop) override;
 
   [[nodiscard]] InstanceCache::Counters cache_counters() const { return cache_.counters(); }
+  [[nodiscard]] PreparedCache::Counters prepared_counters() const { return prepared_.counters(); }
 
  private:
   /// Null when the index has no such instance; kNotFound when it has one whose object is gone.

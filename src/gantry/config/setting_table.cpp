@@ -184,6 +184,10 @@ void add_services(Builder& table) {
       .add("dicomweb", "limit_most", K::kCount, GANTRY_AT(dicomweb, limit_most), "The most results of one search.").within(1, 1'000'000)
       .add("worker", "quiet_period", K::kDuration, GANTRY_AT(worker, quiet_period),
            "How long a series must be at rest before its metadata is prepared.").within(0, 24 * kHour)
+      .add("worker", "lease", K::kDuration, GANTRY_AT(worker, lease),
+           "A worker that is not heard of for so long has lost its series to others.").within(kSecond, kHour)
+      .add("worker", "threads", K::kCount, GANTRY_AT(worker, threads),
+           "Threads of `gantry serve` that prepare series' metadata; 0 leaves it to other nodes.").within(0, 64)
       .add("worker", "sweep_interval", K::kDuration, GANTRY_AT(worker, sweep_interval), "How often litter of crashes is looked for.")
       .within(kSecond, kYear)
       .add("worker", "sweep_age", K::kDuration, GANTRY_AT(worker, sweep_age),

@@ -20,6 +20,7 @@
 #include "gantry/server/late_index.hpp"
 #include "gantry/server/process_limits.hpp"
 #include "gantry/server/providers.hpp"
+#include "gantry/server/series_workers.hpp"
 #include "gantry/server/site_routes.hpp"
 
 namespace gantry::server {
@@ -107,6 +108,13 @@ JanitorSettings janitor_settings(const config::Settings& settings) {
   return janitor;
 }
 
+archive::PreparerSettings preparer_settings(const config::Settings& settings) {
+  archive::PreparerSettings preparer;
+  preparer.quiet_period = settings.worker.quiet_period;
+  preparer.lease = in_seconds(settings.worker.lease);
+  return preparer;
+}
+
 Result<void> check_exposure(const config::Settings& settings) {
   if (is_loopback(settings.http.listen) || settings.http.insecure_open) return {};
   return Error::invalid("http.listen = \"" + settings.http.listen +
@@ -187,7 +195,9 @@ class App::Parts {
         server(http_settings(settings, open_files, folder.admin_socket()), http::Router(routes()), hooks(), disk_pool),
         janitor(*index, *objects, janitor_settings(settings), [this](bool failed, const std::string& words) {
           log.write(failed ? observe::LogLevel::kWarn : observe::LogLevel::kInfo, words, {});
-        }) {
+        }),
+        workers(*index, *objects, preparer_settings(settings), settings.worker.threads,
+                [this](const std::string& words) { log.warn(words); }) {
     publish_metrics();
   }
 
@@ -257,6 +267,16 @@ class App::Parts {
             [this] { return retrieves.cache_counters().hits; });
     counter("gantry_instance_cache_misses_total", "Instances read from the index.",
             [this] { return retrieves.cache_counters().misses; });
+    counter("gantry_prepared_series_total", "Series whose metadata was prepared.",
+            [this] { return workers.counters().ready; });
+    counter("gantry_prepare_failures_total", "Series whose metadata could not be prepared as a whole.",
+            [this] { return workers.counters().failed; });
+    counter("gantry_prepare_changed_total", "Series that changed while their metadata was prepared.",
+            [this] { return workers.counters().changed; });
+    counter("gantry_prepared_bytes_total", "Bytes of the prepared metadata, plain and deflated.",
+            [this] { return workers.counters().bytes; });
+    counter("gantry_prepared_cache_hits_total", "Prepared metadata found in memory.",
+            [this] { return retrieves.prepared_counters().hits; });
     gauge("gantry_disk_waiting_tasks", "Tasks that wait for a disk thread.", [this] { return disk_pool.queued(); });
     gauge("gantry_index_waiting_tasks", "Tasks that wait for an index thread.", [this] { return index_pool.queued(); });
     publish_pool_metrics(counter, gauge);
@@ -293,6 +313,7 @@ class App::Parts {
     site.drain();
     server.stop(grace);
     janitor.stop();
+    workers.stop();
   }
 
   const TenantId tenant{kDefaultTenant};
@@ -315,6 +336,7 @@ class App::Parts {
   Site site;
   http::Server server;
   Janitor janitor;
+  SeriesWorkers workers;
 };
 
 namespace {

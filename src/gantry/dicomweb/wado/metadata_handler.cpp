@@ -1,4 +1,5 @@
-// Metadata at three levels (PS3.18 §10.4.1.1.2): the stored JSON of each instance, one behind the other.
+// Metadata at three levels (PS3.18 §10.4.1.1.2): what was prepared (DESIGN §7), else the stored JSON of each instance,
+// one behind the other.
 
 #include <utility>
 
@@ -10,6 +11,9 @@
 #include "gantry/dicomweb/representation.hpp"
 #include "gantry/dicomweb/wado/handlers.hpp"
 #include "gantry/dicomweb/wado/instance_path.hpp"
+#include "gantry/dicomweb/wado/prepared_body.hpp"
+#include "gantry/http/compression.hpp"
+#include "gantry/http/conditional.hpp"
 
 namespace gantry::dicomweb::wado {
 namespace {
@@ -24,14 +28,43 @@ struct MetadataJob {
   InstancePath path;
   Offer offer;
   std::string root;
-  std::string state;  ///< of the instance when it is known already, else ""
-  http::Headers headers;
+  std::string state;      ///< of the instance when it is known already, else ""
+  http::Headers headers;  ///< of the request, as far as they matter here
 
+  /// May prepared documents answer this? They have one root, and hold series.
+  [[nodiscard]] bool takes_prepared() const { return !path.sop && !offer.multipart && root == archive::kStoredRoot; }
+  [[nodiscard]] Response prepared(const archive::PreparedMetadata& metadata) const;
   [[nodiscard]] Result<Response> run() const;
 
  private:
+  [[nodiscard]] std::string etag_of(std::string_view now) const;
   [[nodiscard]] Result<http::Segment> body(std::string_view etag) const;
 };
+
+std::string MetadataJob::etag_of(std::string_view now) const {
+  return make_etag({"metadata", context.tenant.view(), path.to_string(), now, offer.media_type, root});
+}
+
+Response MetadataJob::prepared(const archive::PreparedMetadata& metadata) const {
+  const std::string etag = etag_of(std::to_string(metadata.version));
+  if (auto unchanged = not_modified(headers, etag)) return *std::move(unchanged);
+  Response response;
+  response.headers.set("Content-Type", offer.media_type);
+  const auto accepted = headers.joined("Accept-Encoding");
+  if (accepted && http::accepts_gzip(*accepted)) {
+    set_cache_headers(response, http::gzip_etag(etag));
+    response.headers.set("Content-Encoding", "gzip");
+    response.body = prepared_gzip(metadata);
+  } else {
+    set_cache_headers(response, etag);
+    response.body = prepared_array(metadata);
+  }
+  if (metadata.damaged > 0) {
+    add_warning(response, root,
+                std::to_string(metadata.damaged) + " instances are left out, as their stored attributes can't be read");
+  }
+  return response;
+}
 
 Result<http::Segment> MetadataJob::body(std::string_view etag) const {
   GANTRY_LET(auto rows, services->retrieves.metadata(context, path.study, path.series, path.sop));
@@ -54,18 +87,22 @@ Result<http::Segment> MetadataJob::body(std::string_view etag) const {
 }
 
 Result<Response> MetadataJob::run() const {
+  if (takes_prepared()) {
+    GANTRY_LET(const auto found, services->retrieves.prepared(context, path.study, path.series));
+    if (found) return prepared(*found);
+  }
   std::string now = state;
   if (now.empty()) {
     // Read before the rows: what changes in between makes the next request's ETag another one.
     GANTRY_LET(const auto version, services->retrieves.version(context, path.study, path.series));
     now = std::to_string(version);
   }
-  const std::string etag =
-      make_etag({"metadata", context.tenant.view(), path.to_string(), now, offer.media_type, root});
+  const std::string etag = etag_of(now);
   if (auto unchanged = not_modified(headers, etag)) return *std::move(unchanged);
   Response response;
   const auto boundary = boundary_for(etag, services->settings.boundary_secret);
-  response.headers.set("Content-Type", offer.multipart ? multipart_content_type(kDicomXml, boundary) : offer.media_type);
+  response.headers.set("Content-Type",
+                       offer.multipart ? multipart_content_type(kDicomXml, boundary) : offer.media_type);
   set_cache_headers(response, etag);
   GANTRY_LET(auto segment, body(etag));
   response.body.add(std::move(segment));
@@ -90,7 +127,14 @@ Task<Response> retrieve_metadata(Services& services, Request& request) {
   job.path = *path;
   job.offer = *offer;
   job.root = uri_root(services.settings, request);
-  if (const auto held = request.headers.joined("If-None-Match")) job.headers.add("If-None-Match", *held);
+  for (const char* const name : {"If-None-Match", "Accept-Encoding"}) {
+    if (const auto sent = request.headers.joined(name)) job.headers.add(name, *sent);
+  }
+  if (job.takes_prepared()) {
+    if (const auto known = services.retrieves.cached_prepared(job.context, job.path.study, job.path.series)) {
+      co_return job.prepared(*known);
+    }
+  }
   if (path->sop) {
     // An object's name is used once, so it stands for its metadata, too.
     auto found = co_await find_instance(services, request.context, *path);

@@ -1,6 +1,10 @@
+#include <thread>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <zlib.h>
 
+#include "gantry/archive/series_preparer.hpp"
 #include "gantry/dicom/part10_builder.hpp"
 #include "gantry/dicomweb/read_test_support.hpp"
 
@@ -21,8 +25,32 @@ constexpr const char* kOhifFrame = "multipart/related; type=application/octet-st
 constexpr const char* kStored = "multipart/related; type=\"application/dicom\"; transfer-syntax=*";
 constexpr const char* kJpeg = "1.2.840.10008.1.2.4.50";
 
+/// Of one gzip member, whole and with the right check sum; "" otherwise.
+std::string gunzip(const std::string& bytes) {
+  z_stream stream{};
+  EXPECT_EQ(inflateInit2(&stream, 15 + 16), Z_OK);
+  std::string text(1 << 20, '\0');
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
+  stream.avail_in = static_cast<uInt>(bytes.size());
+  stream.next_out = reinterpret_cast<Bytef*>(text.data());
+  stream.avail_out = static_cast<uInt>(text.size());
+  const int status = inflate(&stream, Z_FINISH);
+  const bool whole = status == Z_STREAM_END && stream.avail_in == 0;
+  text.resize(whole ? stream.total_out : 0);
+  inflateEnd(&stream);
+  return text;
+}
+
 class RetrieveRoutes : public ReadFixture {
  protected:
+  void prepare() {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));  // a series at rest
+    archive::PreparerSettings settings;
+    settings.quiet_period = std::chrono::milliseconds(0);
+    archive::SeriesPreparer preparer(archive_.index, archive_.objects, settings);
+    const auto done = preparer.work(context_for(""), [] { return false; });
+    ASSERT_TRUE(done) << done.error().detail();
+  }
   static Made native() {
     Made made;
     made.tail = pixels(2, 2, 8, "3", "aaaabbbbcccc");
@@ -401,6 +429,48 @@ TEST_F(RetrieveRoutes, UnchangedMetadataIsNotSentAgain) {
   made.sop = "1.2.1.1.2";
   archive_.store(part10_file(made));
   EXPECT_EQ(get("/studies/1.2.1/metadata", {{"If-None-Match", before}}).status, 200);
+}
+
+TEST_F(RetrieveRoutes, PreparedMetadataIsTheSameAsThatOfTheRows) {
+  for (const char* series : {"1.2.1.1", "1.2.1.2"}) {
+    for (int i = 1; i <= 2; ++i) {
+      auto made = native();
+      made.series = series;
+      made.sop = made.series + "." + std::to_string(i);
+      archive_.store(part10_file(made));
+    }
+  }
+  for (const std::string target :
+       {std::string("/studies/1.2.1/metadata"), std::string("/studies/1.2.1/series/1.2.1.2/metadata")}) {
+    const auto by_rows = get(target);
+    prepare();
+    for (const char* from : {"the index", "memory"}) {
+      SCOPED_TRACE(target + " from " + from);
+      const auto plain = get(target);
+      EXPECT_EQ(plain.body, by_rows.body);
+      EXPECT_EQ(plain.header("ETag"), by_rows.header("ETag"));
+      EXPECT_EQ(plain.header("Content-Encoding"), "");
+      const auto gzip = get(target, {{"Accept-Encoding", "gzip"}});
+      EXPECT_EQ(gzip.header("Content-Encoding"), "gzip");
+      EXPECT_EQ(gunzip(gzip.body), by_rows.body);
+      EXPECT_EQ(get(target, {{"If-None-Match", gzip.header("ETag")}}).status, 304);
+    }
+  }
+  services_.settings.public_url = "https://pacs.example/dicom-web";
+  EXPECT_THAT(get("/studies/1.2.1/metadata").body, HasSubstr("\"https://pacs.example/dicom-web/studies/"));
+}
+
+TEST_F(RetrieveRoutes, PreparedMetadataWithoutDamagedInstancesSaysSo) {
+  auto made = native();
+  archive_.store(part10_file(made));
+  archive_.damage_attributes = true;
+  made.sop = "1.2.1.1.2";
+  archive_.store(part10_file(made));
+  prepare();
+  const auto answer = get("/studies/1.2.1/metadata");
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_THAT(answer.header("Warning"), AllOf(StartsWith("299 /dicom-web: "), HasSubstr("1 instances are left out")));
+  EXPECT_THAT(answer.body, AllOf(HasSubstr("\"1.2.1.1.1\""), ::testing::Not(HasSubstr("\"1.2.1.1.2\""))));
 }
 
 TEST_F(RetrieveRoutes, EtagsDifferByTenantRepresentationAndRoot) {

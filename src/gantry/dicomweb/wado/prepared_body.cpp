@@ -1,0 +1,96 @@
+#include "gantry/dicomweb/wado/prepared_body.hpp"
+
+#include <string>
+#include <string_view>
+
+#include <zlib.h>
+
+namespace gantry::dicomweb::wado {
+namespace {
+
+using archive::PreparedMetadata;
+using archive::SeriesDocument;
+using std::string_view_literals::operator""sv;
+
+/// Calls `text` with the brackets and commas and `document` with the documents between them.
+template <class Text, class Document>
+void walk(const PreparedMetadata& prepared, const Text& text, const Document& document) {
+  text('[', false);
+  bool first = true;
+  for (const SeriesDocument& each : prepared.series) {
+    if (each.instances == 0) continue;
+    if (!first) text(',', false);
+    document(each);
+    first = false;
+  }
+  text(']', true);
+}
+
+/// Joins short texts, so that they are sent together.
+class Plan {
+ public:
+  void text(std::string_view bytes) { text_ += bytes; }
+  void range(const SeriesDocument& document, std::uint64_t offset, std::uint64_t length) {
+    flush();
+    body_.add(http::FileRange{document.file, offset, length});
+  }
+  http::BodyPlan finish() {
+    flush();
+    return std::move(body_);
+  }
+
+ private:
+  void flush() {
+    if (!text_.empty()) body_.add(std::exchange(text_, {}));
+  }
+  http::BodyPlan body_;
+  std::string text_;
+};
+
+std::string little_endian(std::uint32_t number) {
+  std::string bytes;
+  for (int shift = 0; shift < 32; shift += 8) bytes += static_cast<char>(number >> shift & 0xFF);
+  return bytes;
+}
+
+}  // namespace
+
+http::BodyPlan prepared_array(const PreparedMetadata& prepared) {
+  Plan plan;
+  walk(
+      prepared,
+      [&](char bracket, bool) {
+        plan.text({&bracket, 1});
+      },
+      [&](const SeriesDocument& document) {
+        for (const auto& chunk : document.chunks) plan.range(document, chunk.offset, chunk.plain);
+      });
+  return plan.finish();
+}
+
+http::BodyPlan prepared_gzip(const PreparedMetadata& prepared) {
+  Plan plan;
+  plan.text("\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"sv);  // deflate, no name, no time, no system
+  uLong crc = crc32_z(0, nullptr, 0);
+  std::uint64_t size = 0;
+  walk(
+      prepared,
+      [&](char bracket, bool last) {
+        // A stored block of one byte (RFC 1951 §3.2.4); everything before it ends on a byte.
+        plan.text(last ? "\x01\x01\x00\xfe\xff"sv : "\x00\x01\x00\xfe\xff"sv);
+        plan.text({&bracket, 1});
+        crc = crc32_z(crc, reinterpret_cast<const Bytef*>(&bracket), 1);
+        ++size;
+      },
+      [&](const SeriesDocument& document) {
+        for (const auto& chunk : document.chunks) plan.range(document, chunk.offset + chunk.plain, chunk.deflated);
+        const std::uint64_t plain = document.plain_size();
+        crc = crc32_combine(crc, document.crc32, static_cast<z_off_t>(plain));
+        size += plain;
+      });
+  plan.text(little_endian(static_cast<std::uint32_t>(crc)));
+  plan.text(little_endian(static_cast<std::uint32_t>(size)));
+  return plan.finish();
+}
+
+}  // namespace gantry::dicomweb::wado

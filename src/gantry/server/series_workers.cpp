@@ -1,0 +1,82 @@
+#include "gantry/server/series_workers.hpp"
+
+#include <algorithm>
+
+#include <pthread.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace gantry::server {
+namespace {
+
+constexpr int kNiceness = 10;
+constexpr std::chrono::seconds kRoundMost{600};
+/// How often the index is asked when nothing was due: soon enough for a short quiet period, and rare for a shared
+/// index.
+constexpr std::chrono::milliseconds kPauseLeast{100}, kPauseMost{2000};
+constexpr std::chrono::seconds kPauseAfterFailure{5};
+
+}  // namespace
+
+SeriesWorkers::SeriesWorkers(index::InstanceIndex& index, storage::ObjectStore& objects,
+                             archive::PreparerSettings settings, std::size_t threads, Told told)
+    : index_(index), objects_(objects), settings_(settings), told_(std::move(told)) {
+  for (std::size_t i = 0; i < threads; ++i) {
+    threads_.emplace_back([this] { run(); });
+    pthread_setname_np(threads_.back().native_handle(), "series-worker");
+  }
+}
+
+SeriesWorkers::~SeriesWorkers() { stop(); }
+
+void SeriesWorkers::stop() {
+  {
+    const std::scoped_lock lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  for (auto& thread : threads_) {
+    if (thread.joinable()) thread.join();
+  }
+}
+
+SeriesWorkers::Counters SeriesWorkers::counters() const { return {ready_, failed_, changed_, bytes_}; }
+
+void SeriesWorkers::count(const archive::PreparedSeries& done) {
+  ready_ += done.ready;
+  failed_ += done.failed;
+  changed_ += done.changed;
+  bytes_ += done.bytes;
+}
+
+bool SeriesWorkers::pause(std::chrono::milliseconds time) {
+  std::unique_lock lock(mutex_);
+  return !wake_.wait_for(lock, time, [this] { return stopping_.load(); });
+}
+
+void SeriesWorkers::run() {
+  setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), kNiceness);
+  archive::SeriesPreparer preparer(index_, objects_, settings_);
+  const auto between = std::clamp(settings_.quiet_period / 4, kPauseLeast, kPauseMost);
+  bool failing = false;
+  while (!stopping_) {
+    RequestContext ctx;
+    ctx.principal = "worker";
+    ctx.deadline = Clock::now() + kRoundMost;
+    const auto done = preparer.work(ctx, [this] { return stopping_.load(); });
+    if (!done) {
+      // Said once: an index that is away is seen by everybody.
+      if (!failing) told_("preparing series: " + done.error().detail());
+      failing = true;
+      if (!pause(kPauseAfterFailure)) return;
+      continue;
+    }
+    failing = false;
+    count(*done);
+    if (!done->why.empty()) told_("a series could not be prepared: " + done->why);
+    if (done->claimed() == 0 && !pause(between)) return;
+  }
+}
+
+}  // namespace gantry::server
