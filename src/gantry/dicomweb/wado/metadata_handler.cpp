@@ -31,9 +31,11 @@ struct MetadataJob {
   std::string state;      ///< of the instance when it is known already, else ""
   http::Headers headers;  ///< of the request, as far as they matter here
 
-  /// May prepared documents answer this? They have one root, and hold series.
-  [[nodiscard]] bool takes_prepared() const { return !path.sop && !offer.multipart && root == archive::kStoredRoot; }
-  [[nodiscard]] Response prepared(const archive::PreparedMetadata& metadata) const;
+  /// Prepared documents hold series as JSON.
+  [[nodiscard]] bool takes_prepared() const { return !path.sop && !offer.multipart; }
+  /// They have one root. With another one they are read and rewritten, which is not for io threads.
+  [[nodiscard]] bool rewrites() const { return root != archive::kStoredRoot; }
+  [[nodiscard]] Result<Response> prepared(const archive::PreparedPtr& metadata) const;
   [[nodiscard]] Result<Response> run() const;
 
  private:
@@ -45,23 +47,29 @@ std::string MetadataJob::etag_of(std::string_view now) const {
   return make_etag({"metadata", context.tenant.view(), path.to_string(), now, offer.media_type, root});
 }
 
-Response MetadataJob::prepared(const archive::PreparedMetadata& metadata) const {
-  const std::string etag = etag_of(std::to_string(metadata.version));
+Result<Response> MetadataJob::prepared(const archive::PreparedPtr& metadata) const {
+  const std::string etag = etag_of(std::to_string(metadata->version));
   if (auto unchanged = not_modified(headers, etag)) return *std::move(unchanged);
   Response response;
   response.headers.set("Content-Type", offer.media_type);
   const auto accepted = headers.joined("Accept-Encoding");
-  if (accepted && http::accepts_gzip(*accepted)) {
+  if (rewrites()) {
+    set_cache_headers(response, etag);
+    GANTRY_LET(auto segment, object_body(prepared_pieces(metadata, root), kPreparedPieces));
+    response.body.add(std::move(segment));
+    response.compressible = true;
+  } else if (accepted && http::accepts_gzip(*accepted)) {
     set_cache_headers(response, http::gzip_etag(etag));
     response.headers.set("Content-Encoding", "gzip");
-    response.body = prepared_gzip(metadata);
+    response.body = prepared_gzip(*metadata);
   } else {
     set_cache_headers(response, etag);
-    response.body = prepared_array(metadata);
+    response.body = prepared_array(*metadata);
   }
-  if (metadata.damaged > 0) {
-    add_warning(response, root,
-                std::to_string(metadata.damaged) + " instances are left out, as their stored attributes can't be read");
+  if (metadata->damaged > 0) {
+    add_warning(
+        response, root,
+        std::to_string(metadata->damaged) + " instances are left out, as their stored attributes can't be read");
   }
   return response;
 }
@@ -89,7 +97,7 @@ Result<http::Segment> MetadataJob::body(std::string_view etag) const {
 Result<Response> MetadataJob::run() const {
   if (takes_prepared()) {
     GANTRY_LET(const auto found, services->retrieves.prepared(context, path.study, path.series));
-    if (found) return prepared(*found);
+    if (found) return prepared(found);
   }
   std::string now = state;
   if (now.empty()) {
@@ -130,9 +138,11 @@ Task<Response> retrieve_metadata(Services& services, Request& request) {
   for (const char* const name : {"If-None-Match", "Accept-Encoding"}) {
     if (const auto sent = request.headers.joined(name)) job.headers.add(name, *sent);
   }
-  if (job.takes_prepared()) {
+  if (job.takes_prepared() && !job.rewrites()) {
     if (const auto known = services.retrieves.cached_prepared(job.context, job.path.study, job.path.series)) {
-      co_return job.prepared(*known);
+      auto answer = job.prepared(known);
+      if (!answer) co_return http::problem(answer.error());
+      co_return *std::move(answer);
     }
   }
   if (path->sop) {

@@ -1,9 +1,12 @@
 #include "gantry/dicomweb/wado/prepared_body.hpp"
 
+#include <span>
 #include <string>
 #include <string_view>
 
 #include <zlib.h>
+
+#include "gantry/archive/search_row_json.hpp"
 
 namespace gantry::dicomweb::wado {
 namespace {
@@ -91,6 +94,23 @@ http::BodyPlan prepared_gzip(const PreparedMetadata& prepared) {
   plan.text(little_endian(static_cast<std::uint32_t>(crc)));
   plan.text(little_endian(static_cast<std::uint32_t>(size)));
   return plan.finish();
+}
+
+NextObject prepared_pieces(archive::PreparedPtr prepared, std::string root) {
+  return [prepared = std::move(prepared), root = std::move(root), series = std::size_t{0}, chunk = std::size_t{0},
+          any = false]() mutable -> Result<std::optional<std::string>> {
+    while (series < prepared->series.size() && chunk == prepared->series[series].chunks.size()) ++series, chunk = 0;
+    if (series == prepared->series.size()) return std::optional<std::string>();
+    const SeriesDocument& document = prepared->series[series];
+    const SeriesDocument::Chunk& range = document.chunks[chunk];
+    std::string text(range.plain, '\0');
+    GANTRY_LET(const std::size_t got, document.file->read_at(range.offset, std::as_writable_bytes(std::span(text))));
+    if (got != text.size()) return Error::internal("a prepared document of a series ended while it was read");
+    archive::replace_root(text, root);  // a chunk holds whole objects
+    if (chunk++ == 0 && any) text.insert(0, 1, ',');
+    any = true;
+    return std::optional(std::move(text));
+  };
 }
 
 }  // namespace gantry::dicomweb::wado

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <string>
+
 #include "gantry/archive/prepared_metadata.hpp"
+#include "gantry/dicomweb/object_stream.hpp"
 #include "gantry/http/message.hpp"
 
 namespace gantry::dicomweb::wado {
@@ -10,5 +13,10 @@ namespace gantry::dicomweb::wado {
 /// The same as one gzip member (RFC 1952): the series' deflated chunks as they are, with brackets and commas as stored
 /// blocks between them. Nothing is compressed or copied.
 [[nodiscard]] http::BodyPlan prepared_gzip(const archive::PreparedMetadata& prepared);
+
+/// The objects of the array in pieces of some megabytes, with the commas between them and with `root` in their URIs.
+[[nodiscard]] NextObject prepared_pieces(archive::PreparedPtr prepared, std::string root);
+/// What stands around those pieces.
+inline const ObjectFraming kPreparedPieces{"[", "", "]"};
 
 }  // namespace gantry::dicomweb::wado

@@ -457,7 +457,14 @@ TEST_F(RetrieveRoutes, PreparedMetadataIsTheSameAsThatOfTheRows) {
     }
   }
   services_.settings.public_url = "https://pacs.example/dicom-web";
-  EXPECT_THAT(get("/studies/1.2.1/metadata").body, HasSubstr("\"https://pacs.example/dicom-web/studies/"));
+  const auto rewritten = get("/studies/1.2.1/metadata");
+  EXPECT_THAT(rewritten.body, HasSubstr("\"https://pacs.example/dicom-web/studies/"));
+  auto one = native();
+  one.series = "1.2.1.3";
+  one.sop = "1.2.1.3.1";
+  archive_.store(part10_file(one));  // not prepared: the rows answer
+  archive_.remove(StudyUid("1.2.1"), SeriesUid("1.2.1.3"), std::nullopt);
+  EXPECT_EQ(get("/studies/1.2.1/metadata").body, rewritten.body);
 }
 
 TEST_F(RetrieveRoutes, PreparedMetadataWithoutDamagedInstancesSaysSo) {
