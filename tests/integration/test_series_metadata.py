@@ -1,0 +1,117 @@
+"""Prepared series metadata: the same as that of the rows, never of yesterday, and whole after a kill -9."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import threading
+import time
+
+import requests
+from conftest import DATABASES, Server, post_instance
+from make_dicom import ct_slice, uids
+
+QUICK = ("--worker-quiet-period", "0s", "--worker-threads", "2")
+
+
+def metric(server: Server, name: str) -> float:
+    for line in requests.get(f"{server.url}/metrics").text.splitlines():
+        if line.startswith(name + " "):
+            return float(line.split()[1])
+    raise KeyError(name)
+
+
+def wait_until(met, what: str) -> None:
+    while not met():
+        time.sleep(0.05)
+    assert met(), what
+
+
+def metadata(server: Server, study: str, **headers: str) -> requests.Response:
+    answer = requests.get(f"{server.dicomweb}/studies/{study}/metadata", headers=headers)
+    assert answer.status_code == 200, answer.text
+    return answer
+
+
+def sops(answer: requests.Response) -> list[str]:
+    return [item["00080018"]["Value"][0] for item in answer.json()]
+
+
+def test_what_is_prepared_is_what_the_rows_say(gantry, tmp_path):
+    server = Server(gantry, tmp_path / "data", "--worker-threads", "0").start()
+    study, *series = uids(4)
+    for number in range(30):
+        assert post_instance(server, ct_slice(study, series[number % 3], uids(1)[0], number)).status_code == 200
+    by_rows = metadata(server, study, **{"Accept-Encoding": "identity"})
+    server.stop()
+
+    server = Server(gantry, tmp_path / "data", *QUICK).start()
+    wait_until(lambda: metric(server, "gantry_prepared_series_total") >= 3, "3 series prepared")
+    for _ in range(2):  # from the index, from memory
+        plain = metadata(server, study, **{"Accept-Encoding": "identity"})
+        assert plain.content == by_rows.content
+        assert plain.headers["ETag"] == by_rows.headers["ETag"]
+        gzip = metadata(server, study)
+        assert gzip.headers["Content-Encoding"] == "gzip"
+        assert gzip.content == by_rows.content
+        assert int(gzip.headers["Content-Length"]) < len(by_rows.content) // 5
+    unchanged = requests.get(f"{server.dicomweb}/studies/{study}/metadata", headers={"If-None-Match": gzip.headers["ETag"]})
+    assert unchanged.status_code == 304
+    one = requests.get(f"{server.dicomweb}/studies/{study}/series/{series[0]}/metadata")
+    assert sops(one) == [sop for sop, of in ((i["00080018"]["Value"][0], i["0020000E"]["Value"][0]) for i in by_rows.json()) if of == series[0]]
+    server.stop()
+
+
+def test_an_acknowledged_store_or_delete_is_in_the_next_answer(gantry, tmp_path):
+    server = Server(gantry, tmp_path / "data", *QUICK).start()
+    stale: list[str] = []
+
+    def work(seed: int) -> None:
+        local, (study, series), there = random.Random(seed), uids(2), []
+        for number in range(60):
+            if there and local.random() < 0.2:
+                sop = there.pop(local.randrange(len(there)))
+                path = f"{server.dicomweb}/studies/{study}/series/{series}/instances/{sop}"
+                assert requests.delete(path).status_code == 204
+            else:
+                sop = uids(1)[0]
+                assert post_instance(server, ct_slice(study, series, sop, number)).status_code == 200
+                there.append(sop)
+            if local.random() < 0.3:
+                time.sleep(local.random() * 0.3)  # the workers get their turn
+            if there and sorted(sops(metadata(server, study))) != sorted(there):
+                stale.append(f"{study}: {len(there)} instances are there")
+
+    seed = random.randrange(1 << 30)
+    print(f"GANTRY_SEED={seed}")
+    threads = [threading.Thread(target=work, args=(seed + n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert stale == []
+    assert metric(server, "gantry_prepared_series_total") > 4
+    server.stop()
+
+
+def test_kill_9_while_series_are_prepared_leaves_a_whole_archive(gantry, tmp_path):
+    server = Server(gantry, tmp_path / "data", *QUICK, "--worker-lease", "1s")
+    study, *series = uids(7)
+    there = []
+    for round_number in range(5):
+        server.start()
+        for number in range(12):
+            sop = uids(1)[0]
+            assert post_instance(server, ct_slice(study, series[number % 6], sop, number)).status_code == 200
+            there.append(sop)
+        time.sleep(random.random() * 0.2)
+        server.kill()
+    server.start()
+    assert sorted(sops(metadata(server, study))) == sorted(there)
+    # A series whose worker was killed is another's when the lease has run out.
+    wait_until(lambda: metadata(server, study).headers.get("Content-Encoding") == "gzip"
+               and metric(server, "gantry_prepared_cache_hits_total") > 0, "all are prepared")
+    assert sorted(sops(metadata(server, study))) == sorted(there)
+    server.stop()
+    check = subprocess.run([gantry, "fsck", "--data", server.data, *DATABASES.flags(server.data)], capture_output=True, text=True)
+    assert check.returncode == 0, check.stdout + check.stderr
