@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import random
 import subprocess
 import threading
 import time
 
+import pytest
 import requests
 from conftest import DATABASES, Server, post_instance
 from make_dicom import ct_slice, uids
@@ -115,3 +117,37 @@ def test_kill_9_while_series_are_prepared_leaves_a_whole_archive(gantry, tmp_pat
     server.stop()
     check = subprocess.run([gantry, "fsck", "--data", server.data, *DATABASES.flags(server.data)], capture_output=True, text=True)
     assert check.returncode == 0, check.stdout + check.stderr
+
+
+@pytest.mark.database_server
+def test_workers_of_their_own_prepare_each_series_once(gantry, tmp_path):
+    server = Server(gantry, tmp_path / "data", "--worker-threads", "0").start()
+    studies = [uids(2) for _ in range(40)]
+    for study, series in studies:
+        assert post_instance(server, ct_slice(study, series, uids(1)[0], 1)).status_code == 200
+    storage = f"file:{server.data}"
+    command = [str(gantry), "worker", *server.index_flags(), "--storage-url", storage, "--data", str(tmp_path / "nothing"),
+               "--worker-threads", "2", "--worker-quiet-period", "0s", "--log-format", "json"]
+    workers = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for _ in range(2)]
+    wait_until(lambda: all(metadata(server, study).headers.get("Content-Encoding") == "gzip"
+                           and "Content-Length" in metadata(server, study).headers for study, _ in studies), "all are prepared")
+    made = 0
+    for worker in workers:
+        worker.terminate()
+        said = worker.communicate()[0]
+        assert worker.returncode == 0, said
+        assert " prepares series: 2 threads, index " in said
+        last = json.loads([line for line in said.splitlines() if '"series prepared"' in line][-1])
+        assert last["failed"] == 0
+        made += last["ready"]
+    assert made == len(studies)
+    assert not (tmp_path / "nothing").exists()
+    server.stop()
+
+
+@pytest.mark.embedded_index
+def test_a_worker_of_its_own_says_what_it_needs(gantry, tmp_path):
+    done = subprocess.run([gantry, "worker", "--data", tmp_path / "data"], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "is the index of one process" in done.stderr
+    assert not (tmp_path / "data").exists()

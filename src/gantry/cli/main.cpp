@@ -44,6 +44,14 @@ running requests finish; a second one ends it at once.
 Every setting has three names: `url` in `[index]` of the file is GANTRY_INDEX_URL in the environment and --index-url here.
 A flag beats the environment, which beats the file. `gantry config show` prints what is in effect, and why.)";
 
+constexpr const char* kWorkerFooter = R"(Examples:
+  gantry worker -c gantry.toml
+  gantry worker --index-url postgresql://gantry:SECRET@db.example/gantry --storage-url file:/srv/images --worker-threads 4
+
+Each `gantry serve` prepares the metadata of series that are at rest (worker.quiet_period) by itself, on worker.threads
+threads. This command does that alone, for nodes of the same index and object store that serve with worker.threads = 0.
+Any number may run; each series is prepared by one of them. SIGTERM ends it after the series that are being made.)";
+
 constexpr const char* kStoreFooter = R"(Examples:
   gantry store ~/images --to http://127.0.0.1:8080/dicom-web
   gantry store ct/ mr/ one.dcm --to https://pacs.example/dicom-web --token "$TOKEN" --parallel 16
@@ -186,6 +194,10 @@ int run(int argc, char** argv) {
   serve.footer(kServeFooter);
   const SettingsFlags serve_flags(serve);
 
+  auto& worker = *app.add_subcommand("worker", "Prepare series' metadata for the nodes that serve");
+  worker.footer(kWorkerFooter);
+  const SettingsFlags worker_flags(worker);
+
   auto& store = *app.add_subcommand("store", "Send files and folders to a DICOMweb server (STOW-RS)");
   StoreOptions store_options;
   add_store(store, store_options);
@@ -246,6 +258,10 @@ int run(int argc, char** argv) {
   if (serve.parsed()) {
     const auto settings = serve_flags.load();
     return settings ? run_serve(*settings) : explain("serve", settings.error());
+  }
+  if (worker.parsed()) {
+    const auto settings = worker_flags.load();
+    return settings ? run_worker(*settings) : explain("worker", settings.error());
   }
   if (store.parsed()) return run_store(store_options);
   if (fsck.parsed()) {

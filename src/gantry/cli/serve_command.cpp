@@ -1,70 +1,39 @@
 #include "gantry/cli/serve_command.hpp"
 
 #include <chrono>
-#include <csignal>
-#include <cstdio>
+#include <memory>
 
-#include <pthread.h>
-#include <unistd.h>
-
-#include "gantry/observe/log.hpp"
+#include "gantry/cli/service_process.hpp"
 #include "gantry/server/app.hpp"
+#include "gantry/server/worker_app.hpp"
 
 namespace gantry::cli {
 namespace {
 
 constexpr std::chrono::seconds kGrace{25};  ///< for requests that run
-constexpr unsigned kEndSeconds = 29;        ///< by then the process is gone, whatever hangs
-
-constexpr int kEndedBySignal = 1;
-
-extern "C" void end_at_once(int) { _exit(kEndedBySignal); }
-/// What was acknowledged is durable, so ending hard loses nothing; what hangs is given up.
-extern "C" void end_late(int) { _exit(0); }
-
-sigset_t stop_signals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  return signals;
-}
 
 }  // namespace
 
 int run_serve(const config::Settings& settings) {
-  // Blocked before any thread begins, so that all inherit it and the signals wait for sigwait below.
-  const sigset_t signals = stop_signals();
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-
-  observe::LogSettings log_settings;
-  log_settings.level = observe::log_level(settings.log.level).value_or(observe::LogLevel::kInfo);
-  log_settings.format = observe::log_format(settings.log.format).value_or(observe::LogFormat::kAuto);
-  observe::Log log(log_settings);
-  for (const auto& warning : settings.warnings) log.warn(warning);
-
-  auto app = server::App::start(settings, log, [](const std::string& line) {
-    std::printf("%s\n", line.c_str());
-    std::fflush(stdout);
+  return run_service("serve", settings, [&settings](observe::Log& log) -> Result<std::function<void()>> {
+    GANTRY_LET(auto started, server::App::start(settings, log, print_ready));
+    return std::function<void()>([app = std::shared_ptr(std::move(started))]() mutable {
+      app->stop(kGrace);
+      app.reset();
+    });
   });
-  if (!app) {
-    log.flush();
-    std::fprintf(stderr, "gantry serve: %s\n", app.error().detail().c_str());
-    return 2;
-  }
+}
 
-  int signal = 0;
-  sigwait(&signals, &signal);
-  log.info("stopping", {{"signal", signal == SIGINT ? "SIGINT" : "SIGTERM"}});
-  std::signal(SIGTERM, &end_at_once);
-  std::signal(SIGINT, &end_at_once);
-  std::signal(SIGALRM, &end_late);
-  alarm(kEndSeconds);
-  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
-  (*app)->stop(kGrace);
-  app->reset();
-  log.info("stopped");
-  return 0;
+int run_worker(const config::Settings& settings) {
+  return run_service("worker", settings, [&settings](observe::Log& log) -> Result<std::function<void()>> {
+    GANTRY_LET(auto started, server::WorkerApp::start(settings, log, print_ready));
+    return std::function<void()>([app = std::shared_ptr(std::move(started)), &log]() mutable {
+      app->stop();
+      const auto done = app->counters();
+      log.info("series prepared", {{"ready", done.ready}, {"failed", done.failed}, {"changed", done.changed}});
+      app.reset();
+    });
+  });
 }
 
 }  // namespace gantry::cli

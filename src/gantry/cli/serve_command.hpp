@@ -4,8 +4,9 @@
 
 namespace gantry::cli {
 
-/// `gantry serve`: serves until SIGTERM or SIGINT, then finishes what runs and gives 0 within 30 s; a second signal
-/// ends the process at once (nothing acknowledged is lost by that). 2: it could not start.
+/// `gantry serve`, see run_service().
 [[nodiscard]] int run_serve(const config::Settings& settings);
+/// `gantry worker`: prepares series for the nodes that serve.
+[[nodiscard]] int run_worker(const config::Settings& settings);
 
 }  // namespace gantry::cli

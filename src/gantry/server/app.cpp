@@ -1,7 +1,6 @@
 #include "gantry/server/app.hpp"
 
 #include <algorithm>
-#include <mutex>
 #include <utility>
 
 #include <fcntl.h>
@@ -17,9 +16,9 @@
 #include "gantry/server/access.hpp"
 #include "gantry/server/data_folder.hpp"
 #include "gantry/server/janitor.hpp"
-#include "gantry/server/late_index.hpp"
 #include "gantry/server/process_limits.hpp"
 #include "gantry/server/providers.hpp"
+#include "gantry/server/readiness.hpp"
 #include "gantry/server/series_workers.hpp"
 #include "gantry/server/site_routes.hpp"
 
@@ -108,13 +107,6 @@ JanitorSettings janitor_settings(const config::Settings& settings) {
   return janitor;
 }
 
-archive::PreparerSettings preparer_settings(const config::Settings& settings) {
-  archive::PreparerSettings preparer;
-  preparer.quiet_period = settings.worker.quiet_period;
-  preparer.lease = in_seconds(settings.worker.lease);
-  return preparer;
-}
-
 Result<void> check_exposure(const config::Settings& settings) {
   if (is_loopback(settings.http.listen) || settings.http.insecure_open) return {};
   return Error::invalid("http.listen = \"" + settings.http.listen +
@@ -196,7 +188,7 @@ class App::Parts {
         janitor(*index, *objects, janitor_settings(settings), [this](bool failed, const std::string& words) {
           log.write(failed ? observe::LogLevel::kWarn : observe::LogLevel::kInfo, words, {});
         }),
-        workers(*index, *objects, preparer_settings(settings), settings.worker.threads,
+        workers(*index, *objects, settings.worker,
                 [this](const std::string& words) { log.warn(words); }) {
     publish_metrics();
   }
@@ -339,50 +331,6 @@ class App::Parts {
   SeriesWorkers workers;
 };
 
-namespace {
-
-/// Calls when both the server and the index are there, whichever comes last.
-class Readiness {
- public:
-  explicit Readiness(std::function<void(const std::string&)> ready) : ready_(std::move(ready)) {}
-  /// False: the index is waited for.
-  bool server_starts(std::string line) {
-    const std::scoped_lock lock(mutex_);
-    line_ = std::move(line);
-    if (index_open_) ready_(*line_);
-    return index_open_;
-  }
-  void index_opened() {
-    const std::scoped_lock lock(mutex_);
-    index_open_ = true;
-    if (line_) ready_(*line_);
-  }
-
- private:
-  const std::function<void(const std::string&)> ready_;
-  std::mutex mutex_;
-  std::optional<std::string> line_;
-  bool index_open_ = false;
-};
-
-Result<std::unique_ptr<index::InstanceIndex>> open_index_or_wait(const config::Settings& settings, observe::Log& log,
-                                                                 const std::shared_ptr<Readiness>& readiness) {
-  const TenantId tenant(kDefaultTenant);
-  GANTRY_LET(const bool embedded, is_embedded(settings));
-  if (embedded) {
-    auto index = open_index(settings, tenant);
-    if (index) readiness->index_opened();
-    return index;
-  }
-  LateIndex::Told told;
-  told.waiting = [&log](const std::string& why) { log.warn("not ready, waiting for the index: " + why); };
-  told.opened = [readiness] { readiness->index_opened(); };
-  GANTRY_LET(auto index, LateIndex::open([settings, tenant] { return open_index(settings, tenant); }, std::move(told)));
-  return std::unique_ptr<index::InstanceIndex>(std::move(index));
-}
-
-}  // namespace
-
 Result<std::unique_ptr<App>> App::start(const config::Settings& settings, observe::Log& log,
                                         std::function<void(const std::string& line)> ready) {
   GANTRY_TRY(check_exposure(settings));
@@ -397,7 +345,7 @@ Result<std::unique_ptr<App>> App::start(const config::Settings& settings, observ
         "serving beyond this machine without authentication: everybody who reaches it can read and delete everything");
   }
   GANTRY_TRY(parts->server.start());
-  if (!readiness->server_starts(parts->ready_line())) {
+  if (!readiness->starts(parts->ready_line())) {
     log.warn("serving " + address_with(settings.http.listen, parts->server.port()) +
              " with 503 until the index is there");
   }

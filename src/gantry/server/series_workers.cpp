@@ -17,12 +17,19 @@ constexpr std::chrono::seconds kRoundMost{600};
 constexpr std::chrono::milliseconds kPauseLeast{100}, kPauseMost{2000};
 constexpr std::chrono::seconds kPauseAfterFailure{5};
 
+archive::PreparerSettings preparer_settings(const config::Settings::Worker& settings) {
+  archive::PreparerSettings preparer;
+  preparer.quiet_period = settings.quiet_period;
+  preparer.lease = std::chrono::ceil<std::chrono::seconds>(settings.lease);
+  return preparer;
+}
+
 }  // namespace
 
 SeriesWorkers::SeriesWorkers(index::InstanceIndex& index, storage::ObjectStore& objects,
-                             archive::PreparerSettings settings, std::size_t threads, Told told)
-    : index_(index), objects_(objects), settings_(settings), told_(std::move(told)) {
-  for (std::size_t i = 0; i < threads; ++i) {
+                             const config::Settings::Worker& settings, Told told)
+    : index_(index), objects_(objects), settings_(preparer_settings(settings)), told_(std::move(told)) {
+  for (std::uint64_t i = 0; i < settings.threads; ++i) {
     threads_.emplace_back([this] { run(); });
     pthread_setname_np(threads_.back().native_handle(), "series-worker");
   }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "gantry/archive/series_preparer.hpp"
+#include "gantry/config/settings.hpp"
 
 namespace gantry::server {
 
@@ -23,8 +24,8 @@ class SeriesWorkers {
     std::uint64_t ready = 0, failed = 0, changed = 0, bytes = 0;
   };
 
-  SeriesWorkers(index::InstanceIndex& index, storage::ObjectStore& objects, archive::PreparerSettings settings,
-                std::size_t threads, Told told);
+  SeriesWorkers(index::InstanceIndex& index, storage::ObjectStore& objects, const config::Settings::Worker& settings,
+                Told told);
   ~SeriesWorkers();
   SeriesWorkers(const SeriesWorkers&) = delete;
   SeriesWorkers& operator=(const SeriesWorkers&) = delete;

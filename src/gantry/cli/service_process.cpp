@@ -1,0 +1,69 @@
+#include "gantry/cli/service_process.hpp"
+
+#include <csignal>
+#include <cstdio>
+
+#include <pthread.h>
+#include <unistd.h>
+
+#include "gantry/observe/log.hpp"
+
+namespace gantry::cli {
+namespace {
+
+constexpr unsigned kEndSeconds = 29;  ///< by then the process is gone, whatever hangs
+
+constexpr int kEndedBySignal = 1;
+
+extern "C" void end_at_once(int) { _exit(kEndedBySignal); }
+/// What was acknowledged is durable, so ending hard loses nothing; what hangs is given up.
+extern "C" void end_late(int) { _exit(0); }
+
+sigset_t stop_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  return signals;
+}
+
+}  // namespace
+
+void print_ready(const std::string& line) {
+  std::printf("%s\n", line.c_str());
+  std::fflush(stdout);
+}
+
+int run_service(const char* command, const config::Settings& settings,
+                const std::function<Result<std::function<void()>>(observe::Log&)>& start) {
+  // Blocked before any thread begins, so that all inherit it and the signals wait for sigwait below.
+  const sigset_t signals = stop_signals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+
+  observe::LogSettings log_settings;
+  log_settings.level = observe::log_level(settings.log.level).value_or(observe::LogLevel::kInfo);
+  log_settings.format = observe::log_format(settings.log.format).value_or(observe::LogFormat::kAuto);
+  observe::Log log(log_settings);
+  for (const auto& warning : settings.warnings) log.warn(warning);
+
+  auto stop = start(log);
+  if (!stop) {
+    log.flush();
+    std::fprintf(stderr, "gantry %s: %s\n", command, stop.error().detail().c_str());
+    return 2;
+  }
+
+  int signal = 0;
+  sigwait(&signals, &signal);
+  log.info("stopping", {{"signal", signal == SIGINT ? "SIGINT" : "SIGTERM"}});
+  std::signal(SIGTERM, &end_at_once);
+  std::signal(SIGINT, &end_at_once);
+  std::signal(SIGALRM, &end_late);
+  alarm(kEndSeconds);
+  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+  (*stop)();
+  log.info("stopped");
+  return 0;
+}
+
+}  // namespace gantry::cli
