@@ -157,6 +157,8 @@ def main() -> None:
                 body, content_type = multipart(parts)
                 assert requests.post(f"{server.dicomweb}/studies", data=body, headers={"Content-Type": content_type}).status_code == 200
 
+            while "Content-Encoding: gzip" not in (head := prepared_head(server, study, series)) or "Content-Length" not in head:
+                time.sleep(0.2)  # until the series is prepared
             at = f"{server.dicomweb}/studies/{study}/series/{series}"
             with nginx(folder) as (port, www):
                 def against_nginx(name, url, headers, connections=16):
@@ -172,6 +174,12 @@ def main() -> None:
             print(f"memory of the server: {server.resident_kb() // 1024} MB now, {server.resident_kb('VmHWM') // 1024} MB at most")
         finally:
             server.stop()
+
+
+def prepared_head(server: Server, study: str, series: str) -> str:
+    """Of a prepared series it has a length; of one put together from its rows it has none."""
+    answer = requests.get(f"{server.dicomweb}/studies/{study}/series/{series}/metadata", headers={"Accept-Encoding": "gzip"})
+    return "\n".join(f"{name}: {value}" for name, value in answer.headers.items())
 
 
 def report(name: str, size: int, ours: float, peer: float, ratios: list[float]) -> None:
