@@ -8,6 +8,9 @@
 namespace gantry::archive {
 namespace {
 
+/// Each is an open file of this answer; the metadata of a study with more comes from the rows.
+constexpr std::size_t kPreparedSeriesMost = 256;
+
 Error no_instance() { return Error::not_found("there is no such instance"); }
 Error no_series_or_study(bool series) {
   return Error::not_found(series ? "there is no such series" : "there is no such study");
@@ -189,6 +192,7 @@ Result<PreparedPtr> RetrieveService::prepared(const RequestContext& ctx, const S
     if (!there) return PreparedPtr();
   } else {
     GANTRY_LET(const auto states, index_.get_state_metaes(ctx, study));
+    if (states.size() > kPreparedSeriesMost) return PreparedPtr();
     for (const index::StateRow& state : states) {
       if (state.series_related_instances == 0) continue;
       GANTRY_LET(const bool there, add_document(ctx, study, SeriesUid(state.series_uid), state.version, *made));
