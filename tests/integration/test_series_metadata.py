@@ -97,7 +97,7 @@ def test_an_acknowledged_store_or_delete_is_in_the_next_answer(gantry, tmp_path)
 
 
 def test_kill_9_while_series_are_prepared_leaves_a_whole_archive(gantry, tmp_path):
-    server = Server(gantry, tmp_path / "data", *QUICK, "--worker-lease", "1s")
+    server = Server(gantry, tmp_path / "data", *QUICK, "--worker-lease", "5s")
     study, *series = uids(7)
     there = []
     for round_number in range(5):

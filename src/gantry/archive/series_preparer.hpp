@@ -18,7 +18,7 @@ struct PreparerSettings {
   /// A series is left alone until nothing came for so long.
   std::chrono::milliseconds quiet_period = std::chrono::seconds(10);
   /// A worker that is not heard of for so long has lost its series.
-  std::chrono::seconds lease = std::chrono::seconds(60);
+  std::chrono::seconds lease = std::chrono::minutes(5);
   /// Series claimed at a time.
   std::size_t batch = 10;
 };

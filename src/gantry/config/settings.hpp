@@ -86,7 +86,7 @@ struct Settings {
 
   struct Worker {
     std::chrono::milliseconds quiet_period{std::chrono::seconds(10)};  ///< a series at rest for so long gets its JSON
-    std::chrono::milliseconds lease{std::chrono::seconds(60)};
+    std::chrono::milliseconds lease{std::chrono::minutes(5)};
     std::uint64_t threads = 1;
     std::chrono::milliseconds sweep_interval{std::chrono::hours(1)};
     std::chrono::milliseconds sweep_age{std::chrono::hours(24)};
