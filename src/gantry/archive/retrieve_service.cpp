@@ -203,7 +203,9 @@ Result<PreparedPtr> RetrieveService::prepared(const RequestContext& ctx, const S
     if (now != made->version) return PreparedPtr();
   }
   std::size_t bytes = 1024;
-  for (const auto& document : made->series) bytes += 1024 + document.chunks.capacity() * sizeof(SeriesDocument::Chunk);
+  for (const auto& document : made->series) {
+    bytes += 1024 + document.chunks.capacity() * sizeof(SeriesDocument::Chunk) + document.deflated.capacity();
+  }
   prepared_.put(ctx.tenant, study, series.value_or(SeriesUid()), SopUid(), made, {bytes, made->series.size()}, epoch);
   return PreparedPtr(std::move(made));
 }

@@ -171,6 +171,12 @@ Result<SeriesDocument> read_series_document(std::shared_ptr<const OpenFile> file
     document.chunks.push_back(chunk);
   }
   if (offset != table_at) return broken();
+  if (document.deflated_size() <= kDeflatedInMemoryMost) {
+    for (const SeriesDocument::Chunk& chunk : document.chunks) {
+      GANTRY_LET(const std::string part, read_text(*file, chunk.offset + chunk.plain, chunk.deflated));
+      document.deflated += part;
+    }
+  }
   document.file = std::move(file);
   return document;
 }

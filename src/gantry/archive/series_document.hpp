@@ -31,6 +31,8 @@ struct SeriesDocument {
   std::uint32_t damaged = 0;    ///< left out, as their stored attributes could not be read
   std::uint32_t crc32 = 0;      ///< of the plain bytes (RFC 1952)
   std::vector<Chunk> chunks;
+  /// All deflated bytes, when they are few: what is asked for most is then sent without a system call of its own.
+  std::string deflated;
 
   [[nodiscard]] std::uint64_t plain_size() const;
   [[nodiscard]] std::uint64_t deflated_size() const;
@@ -61,6 +63,9 @@ class SeriesDocumentWriter {
   class Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+/// Deflated bytes beyond this stay in the file.
+inline constexpr std::size_t kDeflatedInMemoryMost = 16U << 10;
 
 /// kInternal when `file` is no whole document.
 [[nodiscard]] Result<SeriesDocument> read_series_document(std::shared_ptr<const OpenFile> file);

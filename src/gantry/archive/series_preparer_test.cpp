@@ -46,6 +46,7 @@ std::string inflated(const SeriesDocument& document) {
   for (const auto& chunk : document.chunks) {
     deflated += read(*document.file, chunk.offset + chunk.plain, chunk.deflated);
   }
+  EXPECT_EQ(document.deflated, deflated) << "so few bytes are in memory, too";
   deflated += std::string("\x01\x00\x00\xff\xff", 5);  // a last block without bytes
   std::string text(document.plain_size() + 1, '\0');
   z_stream stream{};

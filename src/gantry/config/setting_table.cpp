@@ -187,7 +187,7 @@ void add_services(Builder& table) {
       .add("worker", "lease", K::kDuration, GANTRY_AT(worker, lease),
            "A worker that is not heard of for so long has lost its series to others.").within(kSecond, kHour)
       .add("worker", "threads", K::kCount, GANTRY_AT(worker, threads),
-           "Threads of `gantry serve` that prepare series' metadata; 0 leaves it to other nodes.").within(0, 64)
+           "Threads of `gantry serve` that prepare series' metadata; 0 leaves it to other nodes.").within(0, 256)
       .add("worker", "sweep_interval", K::kDuration, GANTRY_AT(worker, sweep_interval), "How often litter of crashes is looked for.")
       .within(kSecond, kYear)
       .add("worker", "sweep_age", K::kDuration, GANTRY_AT(worker, sweep_age),

@@ -86,7 +86,10 @@ http::BodyPlan prepared_gzip(const PreparedMetadata& prepared) {
         ++size;
       },
       [&](const SeriesDocument& document) {
-        for (const auto& chunk : document.chunks) plan.range(document, chunk.offset + chunk.plain, chunk.deflated);
+        plan.text(document.deflated);
+        if (document.deflated.empty()) {
+          for (const auto& chunk : document.chunks) plan.range(document, chunk.offset + chunk.plain, chunk.deflated);
+        }
         const std::uint64_t plain = document.plain_size();
         crc = crc32_combine(crc, document.crc32, static_cast<z_off_t>(plain));
         size += plain;

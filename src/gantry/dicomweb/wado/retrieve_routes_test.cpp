@@ -467,6 +467,18 @@ TEST_F(RetrieveRoutes, PreparedMetadataIsTheSameAsThatOfTheRows) {
   EXPECT_EQ(get("/studies/1.2.1/metadata").body, rewritten.body);
 }
 
+TEST_F(RetrieveRoutes, LongPreparedMetadataIsSentFromItsObject) {
+  auto made = native();
+  made.series_description = random_hex(20'000);  // which does not shrink to a few bytes
+  archive_.store(part10_file(made));
+  const auto by_rows = get("/studies/1.2.1/metadata");
+  prepare();
+  EXPECT_EQ(get("/studies/1.2.1/metadata").file_ranges, 1U);
+  const auto gzip = get("/studies/1.2.1/metadata", {{"Accept-Encoding", "gzip"}});
+  EXPECT_EQ(gzip.file_ranges, 1U);
+  EXPECT_EQ(gunzip(gzip.body), by_rows.body);
+}
+
 TEST_F(RetrieveRoutes, PreparedMetadataWithoutDamagedInstancesSaysSo) {
   auto made = native();
   archive_.store(part10_file(made));
