@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <optional>
 #include <string>
 
 #include <zlib.h>
@@ -27,6 +28,7 @@ struct Inflater::State {
   z_stream stream{};
   bool ready = false;
   bool ended = false;
+  std::optional<Error> broken;  ///< said when the bytes before it were given: however the input is cut, it is the same
   std::string_view input;
   std::string tail;  // what lies behind the stream, at most kTailMax bytes of it
   std::uint64_t bytes_in = 0;
@@ -42,6 +44,7 @@ void Inflater::offer(std::string_view piece) noexcept { state_->input = piece; }
 Result<std::string_view> Inflater::next() {
   State& s = *state_;
   if (!s.ready) return Error::unavailable("no memory to inflate a deflated data set");
+  if (s.broken) return *s.broken;
   while (!s.ended) {
     const auto take = static_cast<uInt>(std::min<std::size_t>(s.input.size(), std::numeric_limits<uInt>::max()));
     // zlib reads through a pointer that is not const, but never writes there.
@@ -56,8 +59,9 @@ Result<std::string_view> Inflater::next() {
     s.bytes_in += used;
     s.bytes_out += made;
     if (status != Z_OK && status != Z_STREAM_END && status != Z_BUF_ERROR) {
-      return Error::invalid("the deflated data set is broken after " + std::to_string(s.bytes_in) +
-                            " compressed bytes: " + (s.stream.msg == nullptr ? "bad stream" : s.stream.msg));
+      s.broken = Error::invalid("the deflated data set is broken after " + std::to_string(s.bytes_in) +
+                                " compressed bytes: " + (s.stream.msg == nullptr ? "bad stream" : s.stream.msg));
+      if (made == 0) return *s.broken;
     }
     s.ended = status == Z_STREAM_END;
     if (s.bytes_out > s.limits.bytes) {
