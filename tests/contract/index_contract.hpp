@@ -18,7 +18,7 @@ namespace gantry::index::contract {
 
 REGISTER_TYPED_TEST_SUITE_P(
     IndexContract, AnEmptyIndexAnswersEmpty, ACommittedInstanceIsFoundAtEveryLevelWithItsLocation,
-    TheSameBytesAgainChangeNothing, OtherBytesOfTheSameInstanceFollowThePolicy,
+    VersionsOfManyThingsAreToldAtOnce, TheSameBytesAgainChangeNothing, OtherBytesOfTheSameInstanceFollowThePolicy,
     ReplacingMayMoveAnInstanceToAnotherStudy, AReplacedModalityGoesEvenWhenItsBatchBringsANewSeries,
     TheFirstInstanceThatHasAValueGivesIt, OneBatchMayRepeatAnInstanceAndTheFirstWins, ABadRowHarmsNoOther,
     QuotasHoldToTheByteAndTheInstance, OnlyAnActiveTenantTakesInstances, TwoTenantsShareUidsAndNothingElse,

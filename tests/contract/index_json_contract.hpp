@@ -58,6 +58,10 @@ TYPED_TEST_P(IndexContract, TheSixCallsKeepTheirMeaning) {
   json.json_status = 1, json.retry_times = 0, json.version = states[1].version;
   EXPECT_FALSE(must(index.get_json_meta(this->ctx, StudyUid("1.2"), SeriesUid("1.2.10"))));
   ASSERT_TRUE(index.save_json_list(this->ctx, std::vector{json}));
+  ASSERT_EQ(must(index.get_json_list(this->ctx, StudyUid("1.2"))).size(), 1U);
+  EXPECT_EQ(must(index.get_json_list(this->ctx, StudyUid("1.2")))[0].series_uid, "1.2.10");
+  EXPECT_THAT(must(index.get_json_list(this->ctx, StudyUid("1"))), IsEmpty()) << "no study but the very one";
+  EXPECT_THAT(must(index.get_json_list(context_for("clinic-b"), StudyUid("1.2"))), IsEmpty());
   ASSERT_TRUE(index.save_json_list(this->ctx, {}));
   const auto saved = must(index.get_json_meta(this->ctx, StudyUid("1.2"), SeriesUid("1.2.10")));
   ASSERT_TRUE(saved);

@@ -55,6 +55,48 @@ TYPED_TEST_P(IndexContract, ACommittedInstanceIsFoundAtEveryLevelWithItsLocation
   EXPECT_EQ(must(this->index().version_of(this->ctx, record.study, record.series)), committed.version);
 }
 
+TYPED_TEST_P(IndexContract, VersionsOfManyThingsAreToldAtOnce) {
+  const Committed first = this->commit(instance("1", "1.1", "1.1.1"));
+  const Committed second = this->commit(instance("1", "1.2", "1.2.1"));
+  const RequestContext other = context_for("clinic-b");
+  const Committed elsewhere = this->commit(other, {instance("1", "1.1", "1.1.1")})[0];
+  const TenantId here = this->ctx.tenant;
+  const auto ask = [&](std::vector<VersionKey> keys) { return must(this->index().versions(this->ctx, keys)); };
+  EXPECT_THAT(ask({{here, StudyUid("1"), SeriesUid("1.1"), SopUid("1.1.1")},
+                   {here, StudyUid("1"), SeriesUid("1.1"), {}},
+                   {here, StudyUid("1"), SeriesUid("1.2"), {}},
+                   {here, StudyUid("1"), {}, {}},
+                   {here, {}, {}, {}},
+                   {other.tenant, {}, {}, {}},
+                   {other.tenant, StudyUid("1"), SeriesUid("1.1"), SopUid("1.1.1")}}),
+              ElementsAre(first.version, first.version, second.version, second.version, second.version,
+                          elsewhere.version, elsewhere.version));
+  EXPECT_THAT(ask({}), IsEmpty());
+  EXPECT_THAT(ask({{here, StudyUid("2"), {}, {}},
+                   {here, StudyUid("1"), SeriesUid("1.3"), {}},
+                   {here, StudyUid("1"), SeriesUid("1.2"), SopUid("1.1.1")},
+                   {other.tenant, StudyUid("1"), SeriesUid("1.2"), {}},
+                   {TenantId("nobody"), {}, {}, {}}}),
+              ElementsAre(0U, 0U, 0U, 0U, 0U))
+      << "what is not there, what is elsewhere, and who has nothing";
+  must(this->index().remove(this->ctx, StudyUid("1"), SeriesUid("1.1"), std::nullopt, std::chrono::seconds(0)));
+  const auto after = ask({{here, StudyUid("1"), SeriesUid("1.1"), SopUid("1.1.1")},
+                          {here, StudyUid("1"), SeriesUid("1.1"), {}},
+                          {here, StudyUid("1"), {}, {}},
+                          {here, {}, {}, {}}});
+  EXPECT_EQ(after[0], 0U);
+  EXPECT_EQ(after[1], 0U);
+  EXPECT_GT(after[2], second.version);
+  EXPECT_EQ(after[3], after[2]);
+  const Committed again = this->commit(instance("1", "1.1", "1.1.1"));
+  EXPECT_GT(again.version, after[3]) << "the same bytes come back with another version";
+  const VersionKey whole{here, StudyUid("1"), {}, {}};
+  EXPECT_THAT(ask(std::vector<VersionKey>(kVersionKeysMost, whole)), testing::Each(again.version));
+  EXPECT_FALSE(this->index().versions(this->ctx, std::vector<VersionKey>(kVersionKeysMost + 1, whole)));
+  EXPECT_FALSE(this->index().versions(this->ctx, std::vector<VersionKey>{{here, StudyUid("1"), {}, SopUid("1.1.1")}}));
+  EXPECT_FALSE(this->index().versions(this->ctx, std::vector<VersionKey>{{{}, StudyUid("1"), {}, {}}}));
+}
+
 TYPED_TEST_P(IndexContract, TheSameBytesAgainChangeNothing) {
   this->commit(instance("1", "1.1", "1.1.1"));
   const auto before = this->all(Level::kInstance);

@@ -170,6 +170,13 @@ class FaultyIndex final : public index::InstanceIndex {
                                                   const std::optional<SeriesUid>& series) override {
     return index_.version_of(ctx, study, series);
   }
+  Result<std::vector<std::uint64_t>> versions(const RequestContext& ctx,
+                                              std::span<const index::VersionKey> keys) override {
+    return faults_.run("versions", [&] { return index_.versions(ctx, keys); });
+  }
+  Result<std::vector<index::JsonRow>> get_json_list(const RequestContext& ctx, const StudyUid& study) override {
+    return index_.get_json_list(ctx, study);
+  }
   Result<std::vector<index::Change>> changes(const RequestContext& ctx, std::uint64_t after,
                                              std::size_t most) override {
     return index_.changes(ctx, after, most);

@@ -53,6 +53,10 @@ class InstanceIndex {
   /// The version of a study, or of one of its series; nullopt when there is none.
   virtual Result<std::optional<std::uint64_t>> version_of(const RequestContext& ctx, const StudyUid& study,
                                                           const std::optional<SeriesUid>& series) = 0;
+  /// The versions of what the keys name, in their order, by one statement where the database can; 0: not there, or a
+  /// tenant without data. At most kVersionKeysMost keys. Change numbers of tenants are read before the rest or with it:
+  /// what has the version that is told here keeps it as long as its tenant keeps its change number. All tenants.
+  virtual Result<std::vector<std::uint64_t>> versions(const RequestContext& ctx, std::span<const VersionKey> keys) = 0;
 
   // --- Deleting --------------------------------------------------------------------------------------------------
 
@@ -104,6 +108,8 @@ class InstanceIndex {
   virtual Result<std::vector<StateRow>> get_json_metaes(const RequestContext& ctx, Timestamp end_time, std::size_t limit = 10) = 0;
   virtual Result<std::optional<JsonRow>> get_json_meta(const RequestContext& ctx, const StudyUid& study,
                                                        const SeriesUid& series) = 0;
+  /// The same for all series of a study, in no order; none is an empty list.
+  virtual Result<std::vector<JsonRow>> get_json_list(const RequestContext& ctx, const StudyUid& study) = 0;
 
   // --- The workers that make the JSON (DESIGN §7) -------------------------------------------------------------------
 

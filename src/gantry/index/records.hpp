@@ -147,6 +147,16 @@ struct JsonOutcome {
 
 enum class TenantState { kActive, kDisabled, kDeleting, kDeleted };
 
+/// Of what a version is asked: an instance; with an empty `sop` its series; with an empty `series`, too, its study; with
+/// all empty the tenant, whose version is its change number.
+struct VersionKey {
+  TenantId tenant;
+  StudyUid study;
+  SeriesUid series;
+  SopUid sop;
+};
+inline constexpr std::size_t kVersionKeysMost = 64;  ///< of one call
+
 struct TenantTotals {
   std::uint64_t studies = 0, series = 0, instances = 0, bytes = 0, change_no = 0;
 };

@@ -198,6 +198,17 @@ Result<std::optional<index::JsonRow>> LateIndex::get_json_meta(const RequestCont
   return index->get_json_meta(ctx, study, series);
 }
 
+Result<std::vector<index::JsonRow>> LateIndex::get_json_list(const RequestContext& ctx, const StudyUid& study) {
+  GANTRY_LET(auto* const index, opened());
+  return index->get_json_list(ctx, study);
+}
+
+Result<std::vector<std::uint64_t>> LateIndex::versions(const RequestContext& ctx,
+                                                       std::span<const index::VersionKey> keys) {
+  GANTRY_LET(auto* const index, opened());
+  return index->versions(ctx, keys);
+}
+
 Result<std::vector<index::JsonClaim>> LateIndex::claim_json(const RequestContext& ctx, index::Timestamp end_time,
                                                             std::size_t limit, std::string_view owner,
                                                             std::chrono::seconds lease) {

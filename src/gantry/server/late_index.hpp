@@ -37,6 +37,8 @@ class LateIndex final : public index::InstanceIndex {
                                         const SopUid& sop) override;
   Result<std::optional<std::uint64_t>> version_of(const RequestContext& ctx, const StudyUid& study,
                                                   const std::optional<SeriesUid>& series) override;
+  Result<std::vector<std::uint64_t>> versions(const RequestContext& ctx,
+                                              std::span<const index::VersionKey> keys) override;
   Result<std::uint64_t> remove(const RequestContext& ctx, const StudyUid& study, const std::optional<SeriesUid>& series,
                                const std::optional<SopUid>& sop, std::chrono::seconds object_grace) override;
   Result<std::vector<ObjectKey>> due_deletions(const RequestContext& ctx, std::size_t limit) override;
@@ -60,6 +62,7 @@ class LateIndex final : public index::InstanceIndex {
                                                        std::size_t limit) override;
   Result<std::optional<index::JsonRow>> get_json_meta(const RequestContext& ctx, const StudyUid& study,
                                                       const SeriesUid& series) override;
+  Result<std::vector<index::JsonRow>> get_json_list(const RequestContext& ctx, const StudyUid& study) override;
   Result<std::vector<index::JsonClaim>> claim_json(const RequestContext& ctx, index::Timestamp end_time, std::size_t limit,
                                             std::string_view owner, std::chrono::seconds lease) override;
   Result<bool> finish_json(const RequestContext& ctx, const index::JsonOutcome& outcome, std::string_view owner) override;

@@ -4,6 +4,7 @@
 
 #include "gantry/index/memory/memory_index.hpp"
 #include "gantry/index/state_row.hpp"
+#include "gantry/index/version_keys.hpp"
 
 namespace gantry::index {
 namespace {
@@ -131,6 +132,11 @@ Result<std::optional<std::uint64_t>> MemoryIndex::version_of(const RequestContex
   return std::optional<std::uint64_t>(found->second.version);
 }
 
+Result<std::vector<std::uint64_t>> MemoryIndex::versions(const RequestContext& ctx,
+                                                        std::span<const VersionKey> keys) {
+  return versions_one_by_one(*this, ctx, keys);
+}
+
 Result<void> MemoryIndex::save_state_info(const RequestContext& ctx, const StateRow& state) {
   return save_state_list(ctx, std::span(&state, 1));
 }
@@ -232,6 +238,18 @@ Result<std::optional<JsonRow>> MemoryIndex::get_json_meta(const RequestContext& 
   const auto json = tenant->second.jsons.find({study.str(), series.str()});
   if (json == tenant->second.jsons.end()) return std::optional<JsonRow>();
   return std::optional<JsonRow>(json->second.row);
+}
+
+Result<std::vector<JsonRow>> MemoryIndex::get_json_list(const RequestContext& ctx, const StudyUid& study) {
+  const std::scoped_lock lock(mutex_);
+  GANTRY_TRY(in_time(ctx));
+  std::vector<JsonRow> rows;
+  const auto tenant = tenants_.find(ctx.tenant.str());
+  if (tenant == tenants_.end()) return rows;
+  for (const auto& [key, json] : tenant->second.jsons) {
+    if (key.first == study.view()) rows.push_back(json.row);
+  }
+  return rows;
 }
 
 Result<std::vector<JsonClaim>> MemoryIndex::claim_json(const RequestContext& ctx, Timestamp end_time, std::size_t limit,

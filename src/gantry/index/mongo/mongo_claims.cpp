@@ -209,6 +209,21 @@ Result<std::optional<JsonRow>> MongoIndex::get_json_meta(const RequestContext& c
   });
 }
 
+Result<std::vector<JsonRow>> MongoIndex::get_json_list(const RequestContext& ctx, const StudyUid& study) {
+  return impl_->read(ctx, [&](Session& session) -> Result<std::vector<JsonRow>> {
+    Find find;
+    // All keys that begin with the study's and a slash; '0' is the character after that.
+    const std::string of_study = mongo::study_id(ctx.tenant.view(), study.view());
+    find.filter.document("_id", Document().text("$gt", of_study + "/").text("$lt", of_study + "0"));
+    std::vector<JsonRow> list;
+    GANTRY_TRY(session.find(mongo::kJsons, find, [&list](const bson_t& row) -> Result<bool> {
+      list.push_back(to_task(row).row);
+      return true;
+    }));
+    return list;
+  });
+}
+
 Result<std::vector<JsonClaim>> MongoIndex::claim_json(const RequestContext& ctx, Timestamp end_time, std::size_t limit,
                                                       std::string_view owner, std::chrono::seconds lease) {
   GANTRY_TRY(validate_claim(owner, lease));

@@ -5,6 +5,7 @@
 #include "gantry/index/fields.hpp"
 #include "gantry/index/mongo/mongo_impl.hpp"
 #include "gantry/index/sql/search_plan.hpp"
+#include "gantry/index/version_keys.hpp"
 
 namespace gantry::index {
 
@@ -86,6 +87,11 @@ Result<std::optional<std::uint64_t>> MongoIndex::version_of(const RequestContext
     if (!row || (series && count_of(*row->raw(), "instances") == 0)) return std::nullopt;
     return std::optional(count_of(*row->raw(), "version"));
   });
+}
+
+Result<std::vector<std::uint64_t>> MongoIndex::versions(const RequestContext& ctx, std::span<const VersionKey> keys) {
+  // By the key alone: FerretDB walks the collection for a list of keys. Several keys are several round trips.
+  return versions_one_by_one(*this, ctx, keys);
 }
 
 Result<std::vector<ObjectKey>> MongoIndex::due_deletions(const RequestContext& ctx, std::size_t limit) {

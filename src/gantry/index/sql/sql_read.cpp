@@ -1,16 +1,45 @@
 // What SqlIndex answers from rows, without searching.
 
 #include <algorithm>
+#include <bit>
 #include <unordered_set>
+#include <utility>
 
 #include "gantry/index/sql/json_tasks.hpp"
 #include "gantry/index/sql/read_rows.hpp"
 #include "gantry/index/sql/sql_index.hpp"
+#include "gantry/index/version_keys.hpp"
 
 namespace gantry::index::sql {
 namespace {
 
 std::int64_t limit_of(std::size_t limit) { return static_cast<std::int64_t>(std::min<std::size_t>(limit, INT64_MAX)); }
+
+/// SELECT of the key's number and its version, if it is there.
+void select_version(Text& sql, VersionLevel level, const VersionKey& key, std::size_t number) {
+  sql << "SELECT ";
+  sql.bind(static_cast<std::uint64_t>(number));
+  switch (level) {
+    case VersionLevel::kTenant: sql << ", change_no FROM dicom_tenant"; break;
+    case VersionLevel::kStudy: sql << ", version FROM dicom_study_meta"; break;
+    case VersionLevel::kSeries: sql << ", version FROM dicom_state_meta"; break;
+    case VersionLevel::kInstance: sql << ", version FROM dicom_image_meta"; break;
+  }
+  sql << " WHERE tenant_id = ";
+  sql.bind(key.tenant.view());
+  if (level == VersionLevel::kTenant) return;
+  sql << " AND study_uid = ";
+  sql.bind(key.study.view());
+  if (level == VersionLevel::kStudy) return;
+  sql << " AND series_uid = ";
+  sql.bind(key.series.view());
+  if (level == VersionLevel::kSeries) {
+    sql << " AND instances > 0";
+    return;
+  }
+  sql << " AND sop_uid = ";
+  sql.bind(key.sop.view());
+}
 
 }  // namespace
 
@@ -81,6 +110,34 @@ Result<std::optional<std::uint64_t>> SqlIndex::version_of(const RequestContext& 
   GANTRY_LET(const Rows rows, read_rows(ctx, Tenants::kOne, sql));
   if (rows->size() == 0) return std::optional<std::uint64_t>();
   return std::optional(static_cast<std::uint64_t>(rows->integer(0, 0)));
+}
+
+Result<std::vector<std::uint64_t>> SqlIndex::versions(const RequestContext& ctx, std::span<const VersionKey> keys) {
+  GANTRY_TRY(check_version_keys(keys));
+  std::vector<std::uint64_t> versions(keys.size());
+  if (keys.empty()) return versions;
+  // By level, each level's number of keys filled up to a power of two: few texts, so that databases keep their plans.
+  Text sql(dialect());
+  bool first = true;
+  for (const VersionLevel level : kVersionLevels) {
+    std::vector<std::size_t> of_level;
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      if (level_of(keys[i]) == level) of_level.push_back(i);
+    }
+    if (of_level.empty()) continue;
+    of_level.resize(std::bit_ceil(of_level.size()), of_level.back());
+    for (const std::size_t i : of_level) {
+      if (!std::exchange(first, false)) sql << " UNION ALL ";
+      select_version(sql, level, keys[i], i);
+    }
+  }
+  GANTRY_LET(const Rows rows, read_rows(ctx, Tenants::kAll, sql));
+  for (std::size_t i = 0; i < rows->size(); ++i) {
+    const auto key = static_cast<std::size_t>(rows->integer(i, 0));
+    if (key >= keys.size()) return Error::internal("the database gave a version that nobody asked for");
+    versions[key] = static_cast<std::uint64_t>(rows->integer(i, 1));
+  }
+  return versions;
 }
 
 Result<std::vector<ObjectKey>> SqlIndex::due_deletions(const RequestContext& ctx, std::size_t limit) {
@@ -243,6 +300,17 @@ Result<std::optional<JsonRow>> SqlIndex::get_json_meta(const RequestContext& ctx
   GANTRY_LET(const Rows rows, read_rows(ctx, Tenants::kOne, sql));
   if (rows->size() == 0) return std::optional<JsonRow>();
   return std::optional(read_task(RowRef(*rows, 0)).row);
+}
+
+Result<std::vector<JsonRow>> SqlIndex::get_json_list(const RequestContext& ctx, const StudyUid& study) {
+  Text sql(dialect());
+  sql << "SELECT " << task_columns() << " FROM dicom_json_meta x WHERE x.tenant_id = ";
+  sql.bind(ctx.tenant.view()) << " AND x.study_uid = ";
+  sql.bind(study.view());
+  GANTRY_LET(const Rows rows, read_rows(ctx, Tenants::kOne, sql));
+  std::vector<JsonRow> list;
+  for (std::size_t i = 0; i < rows->size(); ++i) list.push_back(read_task(RowRef(*rows, i)).row);
+  return list;
 }
 
 Result<void> SqlIndex::check(const RequestContext& ctx) {

@@ -3,6 +3,7 @@
 #include "gantry/index/sql/json_tasks.hpp"
 #include "gantry/index/sql/read_rows.hpp"
 #include "gantry/index/sqlite/sqlite_impl.hpp"
+#include "gantry/index/version_keys.hpp"
 
 namespace gantry::index {
 
@@ -62,6 +63,11 @@ Result<std::optional<std::uint64_t>> SqliteIndex::version_of(const RequestContex
     GANTRY_LET(const bool found, query.step());
     return found ? std::optional(query.count(0)) : std::nullopt;
   });
+}
+
+Result<std::vector<std::uint64_t>> SqliteIndex::versions(const RequestContext& ctx,
+                                                        std::span<const VersionKey> keys) {
+  return versions_one_by_one(*this, ctx, keys);
 }
 
 Result<std::vector<ObjectKey>> SqliteIndex::due_deletions(const RequestContext& ctx, std::size_t limit) {
@@ -227,6 +233,21 @@ Result<std::optional<JsonRow>> SqliteIndex::get_json_meta(const RequestContext& 
     GANTRY_LET(const bool found, query.step());
     if (!found) return std::optional<JsonRow>();
     return std::optional(sql::read_task(query).row);
+  });
+}
+
+Result<std::vector<JsonRow>> SqliteIndex::get_json_list(const RequestContext& ctx, const StudyUid& study) {
+  return impl_->read(ctx, [&](Connection& connection) -> Result<std::vector<JsonRow>> {
+    static const std::string text =
+        "SELECT " + sql::task_columns() + " FROM dicom_json_meta x WHERE x.tenant_id = ?1 AND x.study_uid = ?2";
+    GANTRY_LET(Query query, connection.query(text));
+    query << ctx.tenant.view() << study.view();
+    std::vector<JsonRow> list;
+    for (;;) {
+      GANTRY_LET(const bool found, query.step());
+      if (!found) return list;
+      list.push_back(sql::read_task(query).row);
+    }
   });
 }
 
