@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -13,7 +14,8 @@
 
 namespace gantry::archive {
 
-/// An instance ready to be read: where its bytes are, how to cut them, and the open object. Immutable.
+/// An instance ready to be read: where its bytes are, how to cut them, and the open object. Immutable, but
+/// for when it was confirmed.
 struct LocatedInstance {
   StudyUid study;
   SeriesUid series;
@@ -24,6 +26,9 @@ struct LocatedInstance {
   std::uint64_t size = 0;
   dicom::Layout layout;
   std::shared_ptr<const OpenFile> file;
+  std::uint64_t version = 0;  ///< of the index's row
+  /// The tenant's change number at which the index said that this is still so; 0: not asked yet.
+  mutable std::atomic<std::uint64_t> confirmed_at{0};
 };
 using InstancePtr = std::shared_ptr<const LocatedInstance>;
 

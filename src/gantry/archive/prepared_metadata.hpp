@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -9,11 +10,14 @@
 
 namespace gantry::archive {
 
-/// The documents of a series, or of all series of a study in order, each of the version that its series has. Immutable.
+/// The documents of a series, or of all series of a study in order, each of the version that its series has. Immutable,
+/// but for when it was confirmed.
 struct PreparedMetadata {
   std::uint64_t version = 0;  ///< of the study or series
   std::uint64_t damaged = 0;  ///< instances that are left out
   std::vector<SeriesDocument> series;
+  /// See LocatedInstance.
+  mutable std::atomic<std::uint64_t> confirmed_at{0};
 };
 using PreparedPtr = std::shared_ptr<const PreparedMetadata>;
 using PreparedCache = StudyCache<PreparedMetadata>;

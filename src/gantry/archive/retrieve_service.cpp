@@ -1,5 +1,6 @@
 #include "gantry/archive/retrieve_service.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "gantry/archive/attributes_codec.hpp"
@@ -79,18 +80,46 @@ index::SearchQuery instances_of(const StudyUid& study, const std::optional<Serie
 
 }  // namespace
 
-RetrieveService::RetrieveService(index::InstanceIndex& index, storage::ObjectStore& objects, Writers writers,
+RetrieveService::RetrieveService(index::InstanceIndex& index, storage::ObjectStore& objects, VersionReader* versions,
                                  StudyCacheLimits cache)
-    : index_(index), objects_(objects), writers_(writers), cache_(cache) {}
+    : index_(index), objects_(objects), versions_(versions), cache_(cache) {}
 
-InstancePtr RetrieveService::cached(const RequestContext& ctx, const StudyUid& study, const SeriesUid& series,
-                                    const SopUid& sop) {
-  return writers_ == Writers::kMany ? nullptr : cache_.find(ctx.tenant, study, series, sop);
+Task<Result<bool>> RetrieveService::is_current(index::VersionKey key, std::uint64_t version,
+                                               std::atomic<std::uint64_t>& confirmed_at) {
+  const index::VersionKey tenant{key.tenant, {}, {}, {}};
+  std::vector<index::VersionKey> keys{tenant};
+  // While nothing of the tenant changes its number alone is asked for, which all requests share.
+  if (confirmed_at == 0 || versions_->is_busy(key.tenant)) keys.push_back(key);
+  auto now = co_await versions_->read(keys);
+  if (!now) co_return now.error();
+  if ((*now)[0] == confirmed_at.load()) co_return true;
+  if (keys.size() == 1) {
+    keys.push_back(std::move(key));
+    now = co_await versions_->read(std::move(keys));
+    if (!now) co_return now.error();
+  }
+  if ((*now)[1] == 0) co_return Error::not_found("it is gone");
+  if ((*now)[1] != version) co_return false;
+  confirmed_at = (*now)[0];
+  co_return true;
+}
+
+Task<Result<InstancePtr>> RetrieveService::find(const RequestContext& ctx, const StudyUid& study,
+                                                const SeriesUid& series, const SopUid& sop) {
+  InstancePtr found = cache_.find(ctx.tenant, study, series, sop);
+  if (!found || versions_ == nullptr) co_return found;
+  index::VersionKey key{ctx.tenant, study, series, sop};
+  const auto current = co_await is_current(std::move(key), found->version, found->confirmed_at);
+  if (!current && current.error().kind() == ErrorKind::kNotFound) co_return no_instance();
+  if (!current) co_return current.error();
+  co_return *current ? found : nullptr;
 }
 
 Result<InstancePtr> RetrieveService::locate(const RequestContext& ctx, const StudyUid& study, const SeriesUid& series,
                                             const SopUid& sop) {
-  if (auto found = cached(ctx, study, series, sop)) return found;
+  if (versions_ == nullptr) {
+    if (auto found = cache_.find(ctx.tenant, study, series, sop)) return found;
+  }
   // An object that is gone was replaced or deleted between the two reads: the index knows by now (DESIGN §4).
   auto instance = locate_once(ctx, study, series, sop, cache_.epoch(ctx.tenant, study));
   if (!instance && instance.error().kind() == ErrorKind::kNotFound) {
@@ -107,7 +136,7 @@ Result<InstancePtr> RetrieveService::locate_once(const RequestContext& ctx, cons
   auto& location = *located->instance.location;
   // An object's key is used once: what was made of it before is right as long as the row names it.
   auto known = cache_.find(ctx.tenant, study, series, sop);
-  if (known && known->object_key == location.object_key) return known;
+  if (known && known->object_key == location.object_key && known->version == located->version) return known;
   auto instance = std::make_shared<LocatedInstance>();
   GANTRY_LET(instance->layout, dicom::decode_layout(location.frame_index));
   GANTRY_LET(instance->file, objects_.open(ctx, location.object_key));
@@ -118,6 +147,7 @@ Result<InstancePtr> RetrieveService::locate_once(const RequestContext& ctx, cons
   instance->transfer_syntax = std::move(located->instance.transfer_syntax);
   instance->object_key = std::move(location.object_key);
   instance->size = location.size;
+  instance->version = located->version;
   if (instance->file->size() != instance->size) {
     return Error::internal("object " + instance->object_key.str() + " has not the size that its row says");
   }
@@ -170,51 +200,84 @@ Result<std::shared_ptr<Puller<std::string>>> RetrieveService::metadata(const Req
   return std::shared_ptr<Puller<std::string>>(std::move(rows));
 }
 
-PreparedPtr RetrieveService::cached_prepared(const RequestContext& ctx, const StudyUid& study,
-                                             const std::optional<SeriesUid>& series) {
-  if (writers_ == Writers::kMany) return nullptr;
-  return prepared_.find(ctx.tenant, study, series.value_or(SeriesUid()), SopUid());
+Task<Result<RetrieveService::KnownMetadata>> RetrieveService::find_metadata(const RequestContext& ctx,
+                                                                            const StudyUid& study,
+                                                                            const std::optional<SeriesUid>& series) {
+  KnownMetadata known;
+  known.prepared = prepared_.find(ctx.tenant, study, series.value_or(SeriesUid()), SopUid());
+  if (versions_ == nullptr) co_return known;
+  index::VersionKey key{ctx.tenant, study, series.value_or(SeriesUid()), {}};
+  if (known.prepared) {
+    const auto current = co_await is_current(key, known.prepared->version, known.prepared->confirmed_at);
+    if (!current && current.error().kind() == ErrorKind::kNotFound) co_return no_series_or_study(series.has_value());
+    if (!current) co_return current.error();
+    if (*current) co_return known;
+    known.prepared = nullptr;
+  }
+  std::vector<index::VersionKey> keys{std::move(key)};
+  const auto versions = co_await versions_->read(std::move(keys));
+  if (!versions) co_return versions.error();
+  if ((*versions)[0] == 0) co_return no_series_or_study(series.has_value());
+  known.version = (*versions)[0];
+  co_return known;
 }
 
 Result<PreparedPtr> RetrieveService::prepared(const RequestContext& ctx, const StudyUid& study,
-                                              const std::optional<SeriesUid>& series) {
-  if (auto found = cached_prepared(ctx, study, series)) return found;
+                                              const std::optional<SeriesUid>& series,
+                                              std::optional<std::uint64_t> known_version) {
+  const SeriesUid of = series.value_or(SeriesUid());
+  if (versions_ == nullptr) {
+    if (auto found = prepared_.find(ctx.tenant, study, of, SopUid())) return found;
+  }
   const std::uint64_t epoch = prepared_.epoch(ctx.tenant, study);
   auto made = std::make_shared<PreparedMetadata>();
   // Read first: what changes afterwards makes rows of a later version, which are not taken for this one's.
-  GANTRY_LET(made->version, version(ctx, study, series));
-  if (auto known = prepared_.find(ctx.tenant, study, series.value_or(SeriesUid()), SopUid());
-      known && known->version == made->version) {
+  if (known_version) {
+    made->version = *known_version;
+  } else {
+    GANTRY_LET(made->version, version(ctx, study, series));
+  }
+  if (auto known = prepared_.find(ctx.tenant, study, of, SopUid()); known && known->version == made->version) {
     return known;
   }
   if (series) {
-    GANTRY_LET(const bool there, add_document(ctx, study, *series, made->version, *made));
+    GANTRY_LET(const auto row, index_.get_json_meta(ctx, study, *series));
+    if (!row || row->version != made->version || row->object_key.empty()) return PreparedPtr();
+    GANTRY_LET(const bool there, add_document(ctx, ObjectKey(row->object_key), made->version, *made));
     if (!there) return PreparedPtr();
   } else {
-    GANTRY_LET(const auto states, index_.get_state_metaes(ctx, study));
-    if (states.size() > kPreparedSeriesMost) return PreparedPtr();
-    for (const index::StateRow& state : states) {
-      if (state.series_related_instances == 0) continue;
-      GANTRY_LET(const bool there, add_document(ctx, study, SeriesUid(state.series_uid), state.version, *made));
-      if (!there) return PreparedPtr();
-    }
-    // The rows are those of the version that was read when it still is the study's.
-    GANTRY_LET(const std::uint64_t now, version(ctx, study, series));
-    if (now != made->version) return PreparedPtr();
+    GANTRY_LET(const bool there, add_study(ctx, study, made->version, *made));
+    if (!there) return PreparedPtr();
   }
   std::size_t bytes = 1024;
   for (const auto& document : made->series) {
     bytes += 1024 + document.chunks.capacity() * sizeof(SeriesDocument::Chunk) + document.deflated.capacity();
   }
-  prepared_.put(ctx.tenant, study, series.value_or(SeriesUid()), SopUid(), made, {bytes, made->series.size()}, epoch);
+  prepared_.put(ctx.tenant, study, of, SopUid(), made, {bytes, made->series.size()}, epoch);
   return PreparedPtr(std::move(made));
 }
 
-Result<bool> RetrieveService::add_document(const RequestContext& ctx, const StudyUid& study, const SeriesUid& series,
-                                           std::uint64_t version, PreparedMetadata& to) {
-  GANTRY_LET(const auto row, index_.get_json_meta(ctx, study, series));
-  if (!row || row->version != version || row->object_key.empty()) return false;
-  auto file = objects_.open(ctx, ObjectKey(row->object_key));
+Result<bool> RetrieveService::add_study(const RequestContext& ctx, const StudyUid& study, std::uint64_t version,
+                                        PreparedMetadata& to) {
+  GANTRY_LET(const auto states, index_.get_state_metaes(ctx, study));
+  if (states.size() > kPreparedSeriesMost) return false;
+  GANTRY_LET(const auto jsons, index_.get_json_list(ctx, study));
+  for (const index::StateRow& state : states) {
+    if (state.series_related_instances == 0) continue;
+    const auto json = std::find_if(jsons.begin(), jsons.end(),
+                                   [&state](const auto& row) { return row.series_uid == state.series_uid; });
+    if (json == jsons.end() || json->version != state.version || json->object_key.empty()) return false;
+    GANTRY_LET(const bool there, add_document(ctx, ObjectKey(json->object_key), state.version, to));
+    if (!there) return false;
+  }
+  // The rows are those of the version that was read when it still is the study's.
+  GANTRY_LET(const std::uint64_t now, this->version(ctx, study, std::nullopt));
+  return now == version;
+}
+
+Result<bool> RetrieveService::add_document(const RequestContext& ctx, const ObjectKey& key, std::uint64_t version,
+                                           PreparedMetadata& to) {
+  auto file = objects_.open(ctx, key);
   // Replaced since, and removed: the rows of the instances are there.
   if (!file && file.error().kind() == ErrorKind::kNotFound) return false;
   if (!file) return file.error();
@@ -232,6 +295,7 @@ void RetrieveService::committed(const RequestContext& ctx, const StudyUid& study
                                 const SopUid& sop) {
   cache_.forget(ctx.tenant, study, series, sop);
   prepared_.forget(ctx.tenant, study, SeriesUid(), SopUid());
+  if (versions_ != nullptr) versions_->changed(ctx.tenant);
 }
 
 }  // namespace gantry::archive

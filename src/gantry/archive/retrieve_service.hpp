@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -10,6 +11,7 @@
 #include "gantry/archive/instance_cache.hpp"
 #include "gantry/archive/prepared_metadata.hpp"
 #include "gantry/archive/store_service.hpp"
+#include "gantry/archive/version_reader.hpp"
 #include "gantry/base/context.hpp"
 #include "gantry/base/result.hpp"
 #include "gantry/index/instance_index.hpp"
@@ -43,21 +45,20 @@ struct InstanceList {
 };
 
 /// Gives back what was stored (DESIGN §6): where an instance's bytes are, the instances of a study, their metadata.
-/// Knows no HTTP. Thread-safe. Blocking, but for cached().
+/// Knows no HTTP. Thread-safe. Blocking, but for what is awaited.
 ///
 /// The memory cache is confirmed by this process being the only writer (DESIGN §8): whoever commits or deletes tells
-/// committed() before answering. With an index that others write to as well (Writers::kMany) it is confirmed by reading
-/// the instance's row, and saves opening the object alone.
+/// committed() before answering. With an index that others write to as well it is confirmed by reading versions.
 class RetrieveService final : public StoreService::Listener {
  public:
-  enum class Writers { kThisProcess, kMany };
-  /// Ports outlive the service.
-  RetrieveService(index::InstanceIndex& index, storage::ObjectStore& objects, Writers writers = Writers::kThisProcess,
+  /// Without `versions` this process is the index's only writer. What is given outlives the service.
+  RetrieveService(index::InstanceIndex& index, storage::ObjectStore& objects, VersionReader* versions = nullptr,
                   StudyCacheLimits cache = {});
 
-  /// An instance from memory alone; null when it is not there, or memory does not confirm it. Never blocks: for io threads.
-  [[nodiscard]] InstancePtr cached(const RequestContext& ctx, const StudyUid& study, const SeriesUid& series,
-                                   const SopUid& sop);
+  /// An instance from memory, confirmed; null when it is not there: then locate() is to be asked. For io threads.
+  /// kNotFound when the index just said that there is none, kUnavailable when nothing confirms what is there.
+  Task<Result<InstancePtr>> find(const RequestContext& ctx, const StudyUid& study, const SeriesUid& series,
+                                 const SopUid& sop);
   /// An instance from memory or the index, its object open. An object that is gone makes it read the index again, once.
   /// kNotFound when there is none.
   Result<InstancePtr> locate(const RequestContext& ctx, const StudyUid& study, const SeriesUid& series,
@@ -80,13 +81,18 @@ class RetrieveService final : public StoreService::Listener {
                                                         const std::optional<SeriesUid>& series,
                                                         const std::optional<SopUid>& sop);
 
-  /// Prepared metadata from memory alone; null when it is not there, or memory does not confirm it. Never blocks.
-  [[nodiscard]] PreparedPtr cached_prepared(const RequestContext& ctx, const StudyUid& study,
+  /// What io threads can tell of a study's or series' metadata.
+  struct KnownMetadata {
+    PreparedPtr prepared;                  ///< from memory, confirmed; null: ask prepared()
+    std::optional<std::uint64_t> version;  ///< of the study or series, when it was read
+  };
+  /// For io threads. kNotFound when the index just said that there is none, kUnavailable when it can't be asked.
+  Task<Result<KnownMetadata>> find_metadata(const RequestContext& ctx, const StudyUid& study,
                                             const std::optional<SeriesUid>& series);
   /// The prepared metadata of a study or series; null when some of it is not made, or of an older version: then
-  /// metadata() is to be asked. kNotFound when there is no such study or series.
-  Result<PreparedPtr> prepared(const RequestContext& ctx, const StudyUid& study,
-                               const std::optional<SeriesUid>& series);
+  /// metadata() is to be asked. `version` is what find_metadata() told. kNotFound when there is no such study or series.
+  Result<PreparedPtr> prepared(const RequestContext& ctx, const StudyUid& study, const std::optional<SeriesUid>& series,
+                               std::optional<std::uint64_t> version = std::nullopt);
 
   void committed(const RequestContext& ctx, const StudyUid& study, const SeriesUid& series, const SopUid& sop) override;
 
@@ -94,17 +100,22 @@ class RetrieveService final : public StoreService::Listener {
   [[nodiscard]] PreparedCache::Counters prepared_counters() const { return prepared_.counters(); }
 
  private:
+  /// Is what has `version` and was confirmed at `confirmed_at` still so? kNotFound: it is gone.
+  Task<Result<bool>> is_current(index::VersionKey key, std::uint64_t version, std::atomic<std::uint64_t>& confirmed_at);
+
   /// Null when the index has no such instance; kNotFound when it has one whose object is gone.
   Result<InstancePtr> locate_once(const RequestContext& ctx, const StudyUid& study, const SeriesUid& series,
                                   const SopUid& sop, std::uint64_t epoch);
 
+  /// Of a study of this version; false: something of it is not made, or not of this version (any more).
+  Result<bool> add_study(const RequestContext& ctx, const StudyUid& study, std::uint64_t version, PreparedMetadata& to);
   /// False: not of this version, or not there.
-  Result<bool> add_document(const RequestContext& ctx, const StudyUid& study, const SeriesUid& series,
-                            std::uint64_t version, PreparedMetadata& to);
+  Result<bool> add_document(const RequestContext& ctx, const ObjectKey& key, std::uint64_t version,
+                            PreparedMetadata& to);
 
   index::InstanceIndex& index_;
   storage::ObjectStore& objects_;
-  const Writers writers_;
+  VersionReader* const versions_;
   InstanceCache cache_;
   PreparedCache prepared_{{}};
 };

@@ -3,7 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "gantry/archive/read_test_support.hpp"
+#include "gantry/archive/store_test_support.hpp"
+#include "gantry/base/task_test_support.hpp"
 
 namespace gantry::archive {
 namespace {
@@ -19,7 +20,8 @@ class RetrieveServiceTest : public ::testing::Test {
 
   Result<InstancePtr> locate() { return archive_.retrieves.locate(context_for(), study_, series_, sop_); }
   InstancePtr cached(const std::string& tenant = "clinic-a") {
-    return archive_.retrieves.cached(context_for(tenant), study_, series_, sop_);
+    const auto ctx = context_for(tenant);
+    return *gantry::testing::await([&] { return archive_.retrieves.find(ctx, study_, series_, sop_); });
   }
 };
 
@@ -58,24 +60,63 @@ TEST_F(RetrieveServiceTest, GivesTheNewBytesAfterAReplacement) {
   EXPECT_NE((*before)->object_key, (*after)->object_key);
 }
 
-TEST_F(RetrieveServiceTest, WhatAnotherNodeReplacedOrDeletedIsNotAnsweredFromMemory) {
-  RetrieveService other(archive_.index, archive_.objects, RetrieveService::Writers::kMany);
-  const auto ask = [&] { return other.locate(context_for(), study_, series_, sop_); };
+/// A node of several over one index, and what it asks of it.
+class SharedIndexTest : public RetrieveServiceTest {
+ protected:
+  Faults faults_;
+  FaultyIndex index_{archive_.index, faults_};
+  VersionReader versions_{index_};
+  RetrieveService node_{index_, archive_.objects, &versions_};
+
+  Result<InstancePtr> find() {
+    const auto ctx = context_for();
+    return gantry::testing::await([&] { return node_.find(ctx, study_, series_, sop_); });
+  }
+  Result<InstancePtr> read() {
+    auto found = find();
+    if (!found || *found) return found;
+    return node_.locate(context_for(), study_, series_, sop_);
+  }
+};
+
+TEST_F(SharedIndexTest, WhatAnotherNodeReplacedOrDeletedIsNotAnsweredFromMemory) {
   Made made;
   archive_.store(made);
-  const auto before = ask();
+  const auto before = read();
   ASSERT_TRUE(before);
-  EXPECT_EQ(*ask(), *before) << "the same open object";
-  EXPECT_EQ(other.cached(context_for(), study_, series_, sop_), nullptr) << "memory alone confirms nothing";
+  EXPECT_EQ(*find(), *before) << "the same open object, confirmed";
   made.patient_id = "P-2";
-  archive_.store(part10_file(made), "clinic-a", index::ConflictPolicy::kReplace);  // nobody tells `other`
-  const auto after = ask();
+  archive_.store(part10_file(made), "clinic-a", index::ConflictPolicy::kReplace);  // nobody tells this node
+  EXPECT_EQ(*find(), nullptr);
+  const auto after = read();
   ASSERT_TRUE(after);
   EXPECT_NE((*before)->object_key, (*after)->object_key);
+  EXPECT_EQ(*find(), *after);
   archive_.remove(study_, std::nullopt, std::nullopt);
-  const auto gone = ask();
+  const auto gone = find();
   ASSERT_FALSE(gone);
   EXPECT_EQ(gone.error().kind(), ErrorKind::kNotFound);
+}
+
+TEST_F(SharedIndexTest, AWarmInstanceCostsAVersionReadAlone) {
+  archive_.store(Made{});
+  ASSERT_TRUE(read());
+  faults_.take_calls();
+  for (int i = 0; i < 3; ++i) ASSERT_NE(*find(), nullptr);
+  EXPECT_THAT(faults_.take_calls(), ::testing::Each("versions"));
+  Made other;
+  other.study = "1.2.2", other.series = "1.2.2.1", other.sop = "1.2.2.1.1";
+  archive_.store(other);
+  ASSERT_NE(*find(), nullptr) << "another study's change is none of this one's";
+}
+
+TEST_F(SharedIndexTest, NothingIsAnsweredThatCanNotBeConfirmed) {
+  archive_.store(Made{});
+  ASSERT_TRUE(read());
+  faults_.fail("versions", Faults::When::kBefore, Error::unavailable("no connection"));
+  const auto found = find();
+  ASSERT_FALSE(found);
+  EXPECT_EQ(found.error().kind(), ErrorKind::kUnavailable);
 }
 
 TEST_F(RetrieveServiceTest, AnObjectThatIsGoneIsNotFound) {

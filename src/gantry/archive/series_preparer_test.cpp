@@ -8,6 +8,7 @@
 
 #include "gantry/archive/read_test_support.hpp"
 #include "gantry/archive/series_document.hpp"
+#include "gantry/base/task_test_support.hpp"
 
 namespace gantry::archive {
 namespace {
@@ -79,6 +80,11 @@ class SeriesPreparerTest : public ::testing::Test {
     EXPECT_TRUE(found) << found.error().detail();
     return found ? *found : nullptr;
   }
+  PreparedPtr in_memory() {
+    const auto ctx = context_for();
+    const std::optional series(kSeries);
+    return gantry::testing::await([&] { return archive.retrieves.find_metadata(ctx, kStudy, series); })->prepared;
+  }
   std::string key() {
     const auto row = archive.index.get_json_meta(context_for(), kStudy, kSeries);
     EXPECT_TRUE(row && *row);
@@ -134,10 +140,10 @@ TEST_F(SeriesPreparerTest, WhatChangedIsNotServedAndMadeAnew) {
   archive.store(instance_of(1));
   EXPECT_EQ(work().ready, 1U);
   ASSERT_NE(prepared(kSeries), nullptr);
-  ASSERT_NE(archive.retrieves.cached_prepared(context_for(), kStudy, kSeries), nullptr);
+  ASSERT_NE(in_memory(), nullptr);
   const std::string first = key();
   archive.store(instance_of(2));
-  EXPECT_EQ(archive.retrieves.cached_prepared(context_for(), kStudy, kSeries), nullptr);
+  EXPECT_EQ(in_memory(), nullptr);
   EXPECT_EQ(prepared(kSeries), nullptr);
   EXPECT_EQ(work().ready, 1U);
   ASSERT_NE(prepared(kSeries), nullptr);

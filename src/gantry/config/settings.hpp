@@ -67,6 +67,7 @@ struct Settings {
 
   struct Cache {
     std::string url;  ///< redis://…, rediss://…, or empty: none
+    std::chrono::milliseconds max_staleness{0};  ///< how old what other nodes wrote may be in an answer
   } cache;
 
   struct Store {

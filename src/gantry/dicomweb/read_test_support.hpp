@@ -177,6 +177,7 @@ class ReadFixture : public ::testing::Test {
                      archive_.queries,
                      archive_.retrieves,
                      reinterpret_cast<archive::DeleteService&>(nobody_),
+                     nullptr,
                      index_pool_,
                      disk_pool_,
                      settings()};

@@ -12,6 +12,7 @@ class StoreService;
 class QueryService;
 class RetrieveService;
 class DeleteService;
+class VersionReader;
 }  // namespace gantry::archive
 
 namespace gantry::dicomweb {
@@ -33,6 +34,7 @@ struct Services {
   archive::QueryService& queries;
   archive::RetrieveService& retrieves;
   archive::DeleteService& deletes;
+  archive::VersionReader* versions;  ///< null: this process is the index's only writer
   WorkerPool& index_pool;  ///< blocking index reads
   WorkerPool& disk_pool;   ///< blocking file work
   Settings settings;

@@ -45,11 +45,11 @@ archive::StoreSettings store_settings(const config::Settings& settings) {
   return store;
 }
 
-/// Whoever shares a database server may write to it; the embedded index is this process's alone.
-archive::RetrieveService::Writers index_writers(const config::Settings& settings) {
-  using Writers = archive::RetrieveService::Writers;
+/// Whoever shares a database server may write to it; the embedded index is this process's alone, and needs no reader.
+std::unique_ptr<archive::VersionReader> version_reader(const config::Settings& settings, index::InstanceIndex& index) {
   const auto embedded = is_embedded(settings);
-  return embedded && *embedded ? Writers::kThisProcess : Writers::kMany;
+  if (embedded && *embedded) return nullptr;
+  return std::make_unique<archive::VersionReader>(index, settings.cache.max_staleness);
 }
 
 dicomweb::Settings dicomweb_settings(const config::Settings& settings, const std::string& secret) {
@@ -176,12 +176,15 @@ class App::Parts {
         objects(std::move(opened_objects)),
         disk_pool("disk", kDiskThreads, kQueueMost),
         index_pool("index", index_threads(), kQueueMost),
-        retrieves(*index, *objects, index_writers(settings)),
+        versions(version_reader(settings, *index)),
+        retrieves(*index, *objects, versions.get()),
         store(*index, *objects, disk_pool, store_settings(settings), &retrieves),
         deletes(*index, in_seconds(settings.deletes.object_grace), &retrieves),
         queries(*index),
-        web{store, queries, retrieves, deletes, index_pool, disk_pool, dicomweb_settings(settings, folder.secret())},
-        tenant_web{store, queries, retrieves, deletes, index_pool, disk_pool, tenant_settings(web.settings, tenant)},
+        web{store,      queries,   retrieves, deletes, versions.get(),
+            index_pool, disk_pool, dicomweb_settings(settings, folder.secret())},
+        tenant_web{store,      queries,   retrieves, deletes, versions.get(),
+                   index_pool, disk_pool, tenant_settings(web.settings, tenant)},
         site{*index,       *objects, index_pool,        disk_pool,
              web.settings, facts(),  folder.identity(), [this] { return metrics.text(); }},
         server(http_settings(settings, open_files, folder.admin_socket()), http::Router(routes()), hooks(), disk_pool),
@@ -318,6 +321,7 @@ class App::Parts {
   std::unique_ptr<storage::ObjectStore> objects;
   WorkerPool disk_pool;
   WorkerPool index_pool;
+  std::unique_ptr<archive::VersionReader> versions;  ///< null: this process is the only writer
   archive::RetrieveService retrieves;
   archive::StoreService store;
   archive::DeleteService deletes;

@@ -1,9 +1,13 @@
 // QIDO-RS (PS3.18 §10.6): six resources over one service.
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "gantry/archive/query_service.hpp"
+#include "gantry/archive/version_reader.hpp"
 #include "gantry/dicomweb/native_model.hpp"
 #include "gantry/dicomweb/negotiation.hpp"
 #include "gantry/dicomweb/object_stream.hpp"
@@ -26,16 +30,21 @@ struct SearchJob {
   Offer offer;
   std::string target;         ///< what the ETag depends on besides the state
   http::Headers conditional;  ///< If-None-Match
+  std::optional<std::uint64_t> state;  ///< the tenant's change number, when it was read already
 
-  [[nodiscard]] Result<Response> run() const;
+  [[nodiscard]] std::string etag() const {
+    return make_etag({"search", context.tenant.view(), std::to_string(*state), target, offer.media_type, request.root});
+  }
+  [[nodiscard]] Result<Response> run();
 };
 
-Result<Response> SearchJob::run() const {
+Result<Response> SearchJob::run() {
   const auto& settings = services->settings;
-  // Read before the search: whatever changes in between makes the next request's ETag another one.
-  GANTRY_LET(const auto state, services->queries.state(context));
-  const std::string etag =
-      make_etag({"search", context.tenant.view(), std::to_string(state), target, offer.media_type, request.root});
+  if (!state) {
+    // Read before the search: whatever changes in between makes the next request's ETag another one.
+    GANTRY_LET(state, services->queries.state(context));
+  }
+  const std::string etag = this->etag();
   if (auto unchanged = not_modified(conditional, etag)) return *std::move(unchanged);
 
   const archive::SearchLimits limits{settings.limit_default, settings.limit_most, settings.offset_most};
@@ -120,7 +129,14 @@ Task<Response> search(Services& services, Request& request, Level level) {
   job.request.root = uri_root(services.settings, request);
   job.target = request.target;
   if (const auto held = request.headers.joined("If-None-Match")) job.conditional.add("If-None-Match", *held);
-  auto work = [job = std::move(job)] { return job.run(); };
+  if (services.versions != nullptr) {
+    std::vector<index::VersionKey> keys{{job.context.tenant, {}, {}, {}}};
+    const auto versions = co_await services.versions->read(std::move(keys));
+    if (!versions) co_return http::problem(versions.error());
+    job.state = (*versions)[0];
+    if (auto unchanged = not_modified(job.conditional, job.etag())) co_return *std::move(unchanged);
+  }
+  auto work = [job = std::move(job)]() mutable { return job.run(); };
   auto response = co_await run_on(services.index_pool, std::move(work));
   if (!response) co_return search_problem(response.error());
   co_return *std::move(response);

@@ -115,7 +115,7 @@ class StoreRoutes : public testing::Test {
   archive::QueryService queries_{index_};
   archive::RetrieveService retrieves_{index_, objects_};
   archive::DeleteService deletes_{index_, std::chrono::seconds(60)};
-  Services services_{store_, queries_, retrieves_, deletes_, readers_, disk_, Settings{}};
+  Services services_{store_, queries_, retrieves_, deletes_, nullptr, readers_, disk_, Settings{}};
 };
 
 std::string text_of(const Response& response) {

@@ -33,8 +33,8 @@ Result<InstancePath> instance_path(const http::Request& request) {
 
 Task<Result<archive::InstancePtr>> find_instance(Services& services, const RequestContext& context,
                                                  const InstancePath& path) {
-  auto warm = services.retrieves.cached(context, path.study, *path.series, *path.sop);
-  if (warm) co_return warm;
+  auto warm = co_await services.retrieves.find(context, path.study, *path.series, *path.sop);
+  if (!warm || *warm) co_return warm;
   auto work = [&services, context, path] {
     return services.retrieves.locate(context, path.study, *path.series, *path.sop);
   };

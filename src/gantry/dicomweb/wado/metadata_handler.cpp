@@ -28,8 +28,9 @@ struct MetadataJob {
   InstancePath path;
   Offer offer;
   std::string root;
-  std::string state;      ///< of the instance when it is known already, else ""
-  http::Headers headers;  ///< of the request, as far as they matter here
+  std::string state;      ///< of the instance, series or study when it is known already, else ""
+  std::optional<std::uint64_t> version;  ///< the same as a number, of series and study
+  http::Headers headers;                 ///< of the request, as far as they matter here
 
   /// Prepared documents hold series as JSON.
   [[nodiscard]] bool takes_prepared() const { return !path.sop && !offer.multipart; }
@@ -37,6 +38,8 @@ struct MetadataJob {
   [[nodiscard]] bool rewrites() const { return root != archive::kStoredRoot; }
   [[nodiscard]] Result<Response> prepared(const archive::PreparedPtr& metadata) const;
   [[nodiscard]] Result<Response> run() const;
+  /// 304 when the request holds what is of `state`.
+  [[nodiscard]] std::optional<Response> unchanged() const { return not_modified(headers, etag_of(state)); }
 
  private:
   [[nodiscard]] std::string etag_of(std::string_view now) const;
@@ -96,14 +99,14 @@ Result<http::Segment> MetadataJob::body(std::string_view etag) const {
 
 Result<Response> MetadataJob::run() const {
   if (takes_prepared()) {
-    GANTRY_LET(const auto found, services->retrieves.prepared(context, path.study, path.series));
+    GANTRY_LET(const auto found, services->retrieves.prepared(context, path.study, path.series, version));
     if (found) return prepared(found);
   }
   std::string now = state;
   if (now.empty()) {
     // Read before the rows: what changes in between makes the next request's ETag another one.
-    GANTRY_LET(const auto version, services->retrieves.version(context, path.study, path.series));
-    now = std::to_string(version);
+    GANTRY_LET(const auto read, services->retrieves.version(context, path.study, path.series));
+    now = std::to_string(read);
   }
   const std::string etag = etag_of(now);
   if (auto unchanged = not_modified(headers, etag)) return *std::move(unchanged);
@@ -138,11 +141,18 @@ Task<Response> retrieve_metadata(Services& services, Request& request) {
   for (const char* const name : {"If-None-Match", "Accept-Encoding"}) {
     if (const auto sent = request.headers.joined(name)) job.headers.add(name, *sent);
   }
-  if (job.takes_prepared() && !job.rewrites()) {
-    if (const auto known = services.retrieves.cached_prepared(job.context, job.path.study, job.path.series)) {
-      auto answer = job.prepared(known);
+  if (!path->sop) {
+    auto known = co_await services.retrieves.find_metadata(job.context, job.path.study, job.path.series);
+    if (!known) co_return http::problem(known.error());
+    if (known->prepared && job.takes_prepared() && !job.rewrites()) {
+      auto answer = job.prepared(known->prepared);
       if (!answer) co_return http::problem(answer.error());
       co_return *std::move(answer);
+    }
+    job.version = known->prepared ? known->prepared->version : known->version;
+    if (job.version) {
+      job.state = std::to_string(*job.version);
+      if (auto unchanged = job.unchanged()) co_return *std::move(unchanged);
     }
   }
   if (path->sop) {
