@@ -64,6 +64,20 @@ class ObjectStoreContract : public testing::TestWithParam<ObjectStoreMaker> {
   const std::shared_ptr<ObjectStore> store = GetParam().make();
 };
 
+TEST_P(ObjectStoreContract, StagedBytesCanBeReadWithoutAName) {
+  auto staged = store->stage(ctx);
+  ASSERT_TRUE(staged);
+  ASSERT_TRUE((*staged)->write(bytes_of("never named")));
+  const auto file = store->open_staged(ctx, *std::move(staged));
+  ASSERT_TRUE(file) << file.error().detail();
+  EXPECT_EQ((*file)->size(), 11U);
+  ASSERT_TRUE(store->sweep(ctx, std::chrono::seconds(0)));
+  std::string read(11, ' ');
+  ASSERT_TRUE((*file)->read_at(0, std::as_writable_bytes(std::span(read))));
+  EXPECT_EQ(read, "never named");
+  EXPECT_TRUE(listed().empty());
+}
+
 TEST_P(ObjectStoreContract, GivesBackTheBytesItWasGiven) {
   const auto key = new_key();
   auto staged = store->stage(ctx);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "gantry/archive/attributes_codec.hpp"
+#include "gantry/archive/build_document.hpp"
 #include "gantry/archive/row_cursor.hpp"
 
 namespace gantry::archive {
@@ -11,6 +12,10 @@ namespace {
 
 /// Each is an open file of this answer; the metadata of a study with more comes from the rows.
 constexpr std::size_t kPreparedSeriesMost = 256;
+/// A study with more is sent from the rows while it is not prepared, so that its first byte does not wait for all.
+constexpr std::uint64_t kBuiltInstancesMost = 5000;
+/// A built document lies on the disk until it is forgotten: so many of its bytes cost as much as one in memory.
+constexpr std::uint64_t kBuiltShare = 16;
 
 Error no_instance() { return Error::not_found("there is no such instance"); }
 Error no_series_or_study(bool series) {
@@ -249,12 +254,104 @@ Result<PreparedPtr> RetrieveService::prepared(const RequestContext& ctx, const S
     GANTRY_LET(const bool there, add_study(ctx, study, made->version, *made));
     if (!there) return PreparedPtr();
   }
+  keep(ctx, study, of, made, epoch);
+  return PreparedPtr(std::move(made));
+}
+
+void RetrieveService::keep(const RequestContext& ctx, const StudyUid& study, const SeriesUid& series,
+                           const PreparedPtr& made, std::uint64_t epoch) {
   std::size_t bytes = 1024;
   for (const auto& document : made->series) {
     bytes += 1024 + document.chunks.capacity() * sizeof(SeriesDocument::Chunk) + document.deflated.capacity();
+    if (document.built) bytes += document.file->size() / kBuiltShare;
   }
-  prepared_.put(ctx.tenant, study, of, SopUid(), made, {bytes, made->series.size()}, epoch);
+  prepared_.put(ctx.tenant, study, series, SopUid(), made, {bytes, made->series.size()}, epoch);
+}
+
+Task<Result<PreparedPtr>> RetrieveService::fetch_metadata(WorkerPool& pool, const RequestContext& ctx,
+                                                          const StudyUid& study, const std::optional<SeriesUid>& series,
+                                                          std::optional<std::uint64_t> known) {
+  // Whoever joins is given what was read when it had asked already: of the version that it just read, or since the last
+  // change of this process, the only writer.
+  const std::string state = known ? std::to_string(*known) : "e" + std::to_string(prepared_.epoch(ctx.tenant, study));
+  const std::string key = ctx.tenant.str() + '/' + study.str() + '/' + (series ? series->str() : "") + '/' + state;
+  const auto ticket = flights_.join(key);
+  if (ticket.leads) {
+    auto work = [this, ctx, study, series, known, key] {
+      auto made = prepared(ctx, study, series, known);
+      if (made && !*made) made = build(ctx, study, series, known);
+      flights_.finish(key, made);
+    };
+    if (!pool.try_submit(std::move(work))) {
+      const Result<PreparedPtr> refused = Error::unavailable("the server is at its limit of queued work");
+      flights_.finish(key, refused);
+    }
+  }
+  co_return co_await ticket.shot.take();
+}
+
+Result<PreparedPtr> RetrieveService::build(const RequestContext& ctx, const StudyUid& study,
+                                           const std::optional<SeriesUid>& series,
+                                           std::optional<std::uint64_t> known_version) {
+  const std::uint64_t epoch = prepared_.epoch(ctx.tenant, study);
+  auto made = std::make_shared<PreparedMetadata>();
+  if (known_version) {
+    made->version = *known_version;
+  } else {
+    GANTRY_LET(made->version, version(ctx, study, series));
+  }
+  std::vector<std::pair<SeriesUid, std::uint64_t>> parts;
+  if (series) {
+    parts.emplace_back(*series, made->version);
+  } else {
+    GANTRY_LET(const auto states, index_.get_state_metaes(ctx, study));
+    std::uint64_t instances = 0;
+    for (const auto& state : states) {
+      instances += state.series_related_instances;
+      if (state.series_related_instances > 0) parts.emplace_back(SeriesUid(state.series_uid), state.version);
+    }
+    if (instances > kBuiltInstancesMost || parts.size() > kPreparedSeriesMost) return PreparedPtr();
+  }
+  for (const auto& [uid, of_version] : parts) {
+    const auto there = add_or_build(ctx, study, uid, of_version, *made);
+    // A disk without room for it, or a study that changes, is no reason not to answer from the rows.
+    if (!there || !*there) return PreparedPtr();
+  }
+  GANTRY_LET(const std::uint64_t now, version(ctx, study, series));
+  if (now != made->version) return PreparedPtr();
+  if (!series) {
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      if (!made->series[i].built) continue;
+      auto part = std::make_shared<PreparedMetadata>();
+      part->version = parts[i].second;
+      part->damaged = made->series[i].damaged;
+      part->series.push_back(made->series[i]);
+      keep(ctx, study, parts[i].first, part, epoch);
+    }
+  }
+  keep(ctx, study, series.value_or(SeriesUid()), made, epoch);
   return PreparedPtr(std::move(made));
+}
+
+Result<bool> RetrieveService::add_or_build(const RequestContext& ctx, const StudyUid& study, const SeriesUid& series,
+                                           std::uint64_t version, PreparedMetadata& to) {
+  if (const auto held = prepared_.find(ctx.tenant, study, series, SopUid()); held && held->version == version) {
+    to.damaged += held->damaged;
+    to.series.push_back(held->series.front());
+    return true;
+  }
+  GANTRY_LET(const auto row, index_.get_json_meta(ctx, study, series));
+  if (row && row->version == version && !row->object_key.empty()) {
+    GANTRY_LET(const bool there, add_document(ctx, ObjectKey(row->object_key), version, to));
+    if (there) return true;
+  }
+  GANTRY_LET(auto document, build_series_document(index_, objects_, ctx, study, series, version));
+  if (!document) return false;
+  ++built_;
+  document->built = true;
+  to.damaged += document->damaged;
+  to.series.push_back(*std::move(document));
+  return true;
 }
 
 Result<bool> RetrieveService::add_study(const RequestContext& ctx, const StudyUid& study, std::uint64_t version,

@@ -10,6 +10,7 @@
 
 #include "gantry/archive/instance_cache.hpp"
 #include "gantry/archive/prepared_metadata.hpp"
+#include "gantry/archive/single_flight.hpp"
 #include "gantry/archive/store_service.hpp"
 #include "gantry/archive/version_reader.hpp"
 #include "gantry/base/context.hpp"
@@ -94,10 +95,18 @@ class RetrieveService final : public StoreService::Listener {
   Result<PreparedPtr> prepared(const RequestContext& ctx, const StudyUid& study, const std::optional<SeriesUid>& series,
                                std::optional<std::uint64_t> version = std::nullopt);
 
+  /// The metadata of a study or series as documents: prepared, or built now and kept; null when it is too large for
+  /// that: then metadata() is to be asked. One piece of work for all who ask while it runs, on a thread of `pool`.
+  /// `known` is what find_metadata() told.
+  Task<Result<PreparedPtr>> fetch_metadata(WorkerPool& pool, const RequestContext& ctx, const StudyUid& study,
+                                           const std::optional<SeriesUid>& series, std::optional<std::uint64_t> known);
+
   void committed(const RequestContext& ctx, const StudyUid& study, const SeriesUid& series, const SopUid& sop) override;
 
   [[nodiscard]] InstanceCache::Counters cache_counters() const { return cache_.counters(); }
   [[nodiscard]] PreparedCache::Counters prepared_counters() const { return prepared_.counters(); }
+  /// Documents of series that were built on demand.
+  [[nodiscard]] std::uint64_t built() const { return built_; }
 
  private:
   /// Is what has `version` and was confirmed at `confirmed_at` still so? kNotFound: it is gone.
@@ -109,6 +118,14 @@ class RetrieveService final : public StoreService::Listener {
 
   /// Of a study of this version; false: something of it is not made, or not of this version (any more).
   Result<bool> add_study(const RequestContext& ctx, const StudyUid& study, std::uint64_t version, PreparedMetadata& to);
+  /// The same as prepared(), with what is not prepared built now.
+  Result<PreparedPtr> build(const RequestContext& ctx, const StudyUid& study, const std::optional<SeriesUid>& series,
+                            std::optional<std::uint64_t> version);
+  /// Of a series of this version: from memory, as it was prepared, or built. False: too large.
+  Result<bool> add_or_build(const RequestContext& ctx, const StudyUid& study, const SeriesUid& series,
+                            std::uint64_t version, PreparedMetadata& to);
+  void keep(const RequestContext& ctx, const StudyUid& study, const SeriesUid& series, const PreparedPtr& made,
+            std::uint64_t epoch);
   /// False: not of this version, or not there.
   Result<bool> add_document(const RequestContext& ctx, const ObjectKey& key, std::uint64_t version,
                             PreparedMetadata& to);
@@ -118,6 +135,8 @@ class RetrieveService final : public StoreService::Listener {
   VersionReader* const versions_;
   InstanceCache cache_;
   PreparedCache prepared_{{}};
+  SingleFlight<Result<PreparedPtr>> flights_;
+  std::atomic<std::uint64_t> built_{0};
 };
 
 }  // namespace gantry::archive

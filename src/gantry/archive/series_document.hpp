@@ -31,6 +31,7 @@ struct SeriesDocument {
   std::uint32_t damaged = 0;    ///< left out, as their stored attributes could not be read
   std::uint32_t crc32 = 0;      ///< of the plain bytes (RFC 1952)
   std::vector<Chunk> chunks;
+  bool built = false;  ///< on demand, in a file without a name
   /// All deflated bytes, when they are few: what is asked for most is then sent without a system call of its own.
   std::string deflated;
 

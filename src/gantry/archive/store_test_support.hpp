@@ -81,6 +81,11 @@ class FaultyStore final : public storage::ObjectStore {
     return faults_.run("persist",
                        [&] { return store_.persist(ctx, std::move(static_cast<Staged&>(*staged).inner), key); });
   }
+  Result<std::shared_ptr<const OpenFile>> open_staged(const RequestContext& ctx,
+                                                      std::unique_ptr<storage::StagedObject> staged) override {
+    return faults_.run("open staged",
+                       [&] { return store_.open_staged(ctx, std::move(static_cast<Staged&>(*staged).inner)); });
+  }
   Result<std::shared_ptr<const OpenFile>> open(const RequestContext& ctx, const ObjectKey& key) override {
     return faults_.run("open", [&] { return store_.open(ctx, key); });
   }

@@ -262,6 +262,18 @@ class App::Parts {
             [this] { return retrieves.cache_counters().hits; });
     counter("gantry_instance_cache_misses_total", "Instances read from the index.",
             [this] { return retrieves.cache_counters().misses; });
+    counter("gantry_metadata_built_total", "Series whose metadata was built on demand, before a worker prepared it.",
+            [this] { return retrieves.built(); });
+    if (versions) {
+      counter("gantry_version_reads_total", "Times that versions were asked for to confirm what memory holds.",
+              [this] { return versions->counters().reads; });
+      counter("gantry_version_statements_total", "Statements that answered them.",
+              [this] { return versions->counters().statements; });
+      counter("gantry_version_keys_total", "Versions in these statements.",
+              [this] { return versions->counters().keys; });
+      counter("gantry_version_failures_total", "Of these statements, those that failed.",
+              [this] { return versions->counters().failures; });
+    }
     counter("gantry_prepared_series_total", "Series whose metadata was prepared.",
             [this] { return workers.counters().ready; });
     counter("gantry_prepare_failures_total", "Series whose metadata could not be prepared as a whole.",

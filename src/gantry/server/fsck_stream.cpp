@@ -42,6 +42,10 @@ class FsckStream::StoppableStore final : public storage::ObjectStore {
                        const ObjectKey& key) override {
     return inner_.persist(ctx, std::move(staged), key);
   }
+  Result<std::shared_ptr<const OpenFile>> open_staged(const RequestContext& ctx,
+                                                      std::unique_ptr<storage::StagedObject> staged) override {
+    return inner_.open_staged(ctx, std::move(staged));
+  }
   Result<std::shared_ptr<const OpenFile>> open(const RequestContext& ctx, const ObjectKey& key) override {
     if (*stopped_) return Error::unavailable("the check was stopped");
     GANTRY_LET(auto file, inner_.open(ctx, key));

@@ -42,6 +42,9 @@ class ObjectStore {
   /// or broken; then nothing is under that name, or what is there may be swept.
   virtual Result<void> persist(const RequestContext& ctx, std::unique_ptr<StagedObject> staged,
                                const ObjectKey& key) = 0;
+  /// Opens the staged bytes without ever giving them a name: they go with their last reader, or with the process.
+  virtual Result<std::shared_ptr<const OpenFile>> open_staged(const RequestContext& ctx,
+                                                              std::unique_ptr<StagedObject> staged) = 0;
   /// Opens an object for reading. kNotFound when there is none.
   virtual Result<std::shared_ptr<const OpenFile>> open(const RequestContext& ctx, const ObjectKey& key) = 0;
   /// Removes an object; one that is not there is success. Readers that hold it open go on.

@@ -30,6 +30,7 @@ struct MetadataJob {
   std::string root;
   std::string state;      ///< of the instance, series or study when it is known already, else ""
   std::optional<std::uint64_t> version;  ///< the same as a number, of series and study
+  archive::PreparedPtr documents;        ///< what to answer with; null: the rows
   http::Headers headers;                 ///< of the request, as far as they matter here
 
   /// Prepared documents hold series as JSON.
@@ -98,10 +99,7 @@ Result<http::Segment> MetadataJob::body(std::string_view etag) const {
 }
 
 Result<Response> MetadataJob::run() const {
-  if (takes_prepared()) {
-    GANTRY_LET(const auto found, services->retrieves.prepared(context, path.study, path.series, version));
-    if (found) return prepared(found);
-  }
+  if (documents) return prepared(documents);
   std::string now = state;
   if (now.empty()) {
     // Read before the rows: what changes in between makes the next request's ETag another one.
@@ -144,15 +142,24 @@ Task<Response> retrieve_metadata(Services& services, Request& request) {
   if (!path->sop) {
     auto known = co_await services.retrieves.find_metadata(job.context, job.path.study, job.path.series);
     if (!known) co_return http::problem(known.error());
-    if (known->prepared && job.takes_prepared() && !job.rewrites()) {
-      auto answer = job.prepared(known->prepared);
-      if (!answer) co_return http::problem(answer.error());
-      co_return *std::move(answer);
-    }
     job.version = known->prepared ? known->prepared->version : known->version;
     if (job.version) {
       job.state = std::to_string(*job.version);
       if (auto unchanged = job.unchanged()) co_return *std::move(unchanged);
+    }
+    if (job.takes_prepared()) {
+      job.documents = known->prepared;
+      if (!job.documents) {
+        auto fetched = co_await services.retrieves.fetch_metadata(services.index_pool, job.context, job.path.study,
+                                                                  job.path.series, job.version);
+        if (!fetched) co_return http::problem(fetched.error());
+        job.documents = *std::move(fetched);
+      }
+      if (job.documents && !job.rewrites()) {
+        auto answer = job.prepared(job.documents);
+        if (!answer) co_return http::problem(answer.error());
+        co_return *std::move(answer);
+      }
     }
   }
   if (path->sop) {

@@ -166,6 +166,14 @@ Result<void> FilesystemStore::persist(const RequestContext& /*ctx*/, std::unique
   return impl_->give_name(*file, key);
 }
 
+Result<std::shared_ptr<const OpenFile>> FilesystemStore::open_staged(const RequestContext& /*ctx*/,
+                                                                     std::unique_ptr<StagedObject> staged) {
+  auto* const ours = dynamic_cast<StagedFile*>(staged.get());
+  if (ours == nullptr || !ours->belongs_to(*impl_->staging)) return Error::internal("another store staged this object");
+  GANTRY_LET(UniqueFd file, ours->open());
+  return std::shared_ptr<const OpenFile>(std::make_shared<ObjectFile>(std::move(file), ours->size()));
+}
+
 Result<std::shared_ptr<const OpenFile>> FilesystemStore::open(const RequestContext& /*ctx*/, const ObjectKey& key) {
   GANTRY_TRY(check_object_key(key));
   UniqueFd file(open_beneath(impl_->directories.objects(), key.str().c_str()));

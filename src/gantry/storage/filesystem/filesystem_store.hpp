@@ -23,6 +23,8 @@ class FilesystemStore final : public ObjectStore {
 
   Result<std::unique_ptr<StagedObject>> stage(const RequestContext& ctx) override;
   Result<void> persist(const RequestContext& ctx, std::unique_ptr<StagedObject> staged, const ObjectKey& key) override;
+  Result<std::shared_ptr<const OpenFile>> open_staged(const RequestContext& ctx,
+                                                      std::unique_ptr<StagedObject> staged) override;
   Result<std::shared_ptr<const OpenFile>> open(const RequestContext& ctx, const ObjectKey& key) override;
   Result<void> remove(const RequestContext& ctx, const ObjectKey& key) override;
   Result<void> list(const RequestContext& ctx, const std::function<bool(const ObjectInfo&)>& visit) override;

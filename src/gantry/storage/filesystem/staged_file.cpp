@@ -134,6 +134,13 @@ Result<void> StagedFile::sync() {
   return {};
 }
 
+Result<UniqueFd> StagedFile::open() const {
+  if (error_) return *error_;
+  UniqueFd file(::openat(folder_->directory(), name_.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!file) return disk_error(errno, "opening a temporary file");
+  return file;
+}
+
 int StagedFile::rename_to(int directory, const char* name) {
   if (folder_->ops().rename_new(folder_->directory(), name_.c_str(), directory, name) != 0) return -1;
   named_ = true;

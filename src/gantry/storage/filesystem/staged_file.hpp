@@ -52,6 +52,8 @@ class StagedFile final : public StagedObject {
 
   /// Marks the time, then makes the bytes durable. Once it, or a write, has failed, every call fails.
   Result<void> sync();
+  /// The same file for reading; it stays readable when the temporary name is gone.
+  Result<UniqueFd> open() const;
   /// Gives the file its name, and the temporary one up. The plain result of rename_new (0, or -1 and errno).
   int rename_to(int directory, const char* name);
   [[nodiscard]] bool belongs_to(const StagingFolder& folder) const noexcept { return folder_.get() == &folder; }

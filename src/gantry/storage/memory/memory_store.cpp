@@ -57,6 +57,14 @@ Result<void> MemoryStore::persist(const RequestContext& /*ctx*/, std::unique_ptr
   return {};
 }
 
+Result<std::shared_ptr<const OpenFile>> MemoryStore::open_staged(const RequestContext& /*ctx*/,
+                                                                 std::unique_ptr<StagedObject> staged) {
+  auto* const ours = dynamic_cast<MemoryStaged*>(staged.get());
+  if (ours == nullptr) return Error::internal("another store staged this object");
+  auto bytes = std::make_shared<const std::vector<std::byte>>(std::move(ours->bytes));
+  return std::shared_ptr<const OpenFile>(std::make_shared<MemoryFile>(std::move(bytes)));
+}
+
 Result<std::shared_ptr<const OpenFile>> MemoryStore::open(const RequestContext& /*ctx*/, const ObjectKey& key) {
   GANTRY_TRY(check_object_key(key));
   const std::scoped_lock lock(mutex_);
