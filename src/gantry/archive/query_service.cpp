@@ -97,17 +97,43 @@ Result<std::uint64_t> count_hits(index::InstanceIndex& index, const RequestConte
   return index.count(with_statement_time(ctx), plan.query, most);
 }
 
+/// The one study that hits can be in, when the search names it.
+std::optional<StudyUid> one_study(const index::SearchQuery& query) {
+  if (query.study) return query.study;
+  for (const auto& match : query.matches) {
+    if (match.field == index::Field::kStudyUid && match.kind == index::Match::Kind::kAnyOf && match.values.size() == 1)
+      return StudyUid(match.values[0]);
+  }
+  return std::nullopt;
+}
+
+/// Does a search of one study have no other condition? Then it has no hits only when there is no such study.
+bool asks_for_nothing_else(const SearchPlan& plan) {
+  const auto is_study = [](const auto& match) { return match.field == index::Field::kStudyUid; };
+  return !plan.query.series && !plan.query.sop && plan.conditions.empty() && plan.offset == 0 && plan.limit != 0U &&
+         std::all_of(plan.query.matches.begin(), plan.query.matches.end(), is_study) &&
+         plan.query.matches.size() + (plan.query.study ? 1 : 0) == 1;
+}
+
 }  // namespace
 
 Result<SearchResult> QueryService::search(const RequestContext& ctx, const SearchRequest& request,
-                                          const SearchLimits& limits) {
+                                          const SearchLimits& limits, std::optional<std::uint64_t> state) {
   GANTRY_LET(auto planned, plan_search(request, limits));
+  const auto study = state && studies_ != nullptr ? one_study(planned.query) : std::nullopt;
+  const bool absent = study && studies_->is_absent(ctx, *study, *state);
+  if (absent) planned.limit = 0;
   const auto plan = std::make_shared<const SearchPlan>(std::move(planned));
   auto hits = std::make_shared<Hits>(index_, ctx, plan, request.root);
   GANTRY_TRY(hits->begin());
 
   SearchResult result;
   result.warnings = plan->warnings;
+  if (absent) {
+    result.total = 0;
+    result.hits = std::move(hits);
+    return result;
+  }
   const std::uint64_t seen = plan->offset + hits->kept();
   const bool to_the_end = hits->in_memory() && (!plan->limit || hits->kept() < *plan->limit);
   if (to_the_end && (hits->kept() > 0 || plan->offset == 0)) {
@@ -120,6 +146,10 @@ Result<SearchResult> QueryService::search(const RequestContext& ctx, const Searc
         total <= most || (!plan->query.study && plan->query.matches.empty() && plan->conditions.empty());
     if (counted) result.total = total;
     if (plan->limit && total > seen) result.remaining = total - seen;
+  }
+  if (study && result.total == 0U && asks_for_nothing_else(*plan) &&
+      studies_->remember_absent(ctx.tenant, *study, *state)) {
+    studies_->share_absent(ctx, *study, *state);
   }
   result.hits = std::move(hits);
   return result;

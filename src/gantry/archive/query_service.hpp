@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "gantry/archive/search_request.hpp"
+#include "gantry/archive/shared_studies.hpp"
 #include "gantry/base/context.hpp"
 #include "gantry/base/result.hpp"
 #include "gantry/index/instance_index.hpp"
@@ -36,18 +37,22 @@ class QueryService {
   /// Filtered searches count their hits up to here.
   static constexpr std::uint64_t kCountMost = 10'000;
 
-  /// `index` outlives the service.
-  explicit QueryService(index::InstanceIndex& index) : index_(index) {}
+  /// Both outlive the service; `studies` remembers which do not exist, and may be null.
+  explicit QueryService(index::InstanceIndex& index, SharedStudies* studies = nullptr)
+      : index_(index), studies_(studies) {}
 
   /// Reads the first page. kInvalid names the parameter that is wrong and what was expected; kUnavailable, kTimeout (a
-  /// statement gets at most 5 s).
-  Result<SearchResult> search(const RequestContext& ctx, const SearchRequest& request, const SearchLimits& limits = {});
+  /// statement gets at most 5 s). `state` is what state() told before: with it a study that is known not to exist is
+  /// not searched for.
+  Result<SearchResult> search(const RequestContext& ctx, const SearchRequest& request, const SearchLimits& limits = {},
+                              std::optional<std::uint64_t> state = std::nullopt);
 
   /// The tenant's change number: an answer to the same search is the same as long as this is.
   Result<std::uint64_t> state(const RequestContext& ctx);
 
  private:
   index::InstanceIndex& index_;
+  SharedStudies* const studies_;
 };
 
 }  // namespace gantry::archive

@@ -1,11 +1,14 @@
 #include "gantry/archive/retrieve_service.hpp"
 
 #include <algorithm>
+#include <thread>
 #include <utility>
 
 #include "gantry/archive/attributes_codec.hpp"
 #include "gantry/archive/build_document.hpp"
+#include "gantry/archive/generation.hpp"
 #include "gantry/archive/row_cursor.hpp"
+#include "gantry/base/sha256.hpp"
 
 namespace gantry::archive {
 namespace {
@@ -16,6 +19,9 @@ constexpr std::size_t kPreparedSeriesMost = 256;
 constexpr std::uint64_t kBuiltInstancesMost = 5000;
 /// A built document lies on the disk until it is forgotten: so many of its bytes cost as much as one in memory.
 constexpr std::uint64_t kBuiltShare = 16;
+/// How often, and how many times, a reader looks whether the worker that generates the same has it.
+constexpr std::chrono::milliseconds kBetweenLooks{20};
+constexpr int kLooksMost = 10;
 
 Error no_instance() { return Error::not_found("there is no such instance"); }
 Error no_series_or_study(bool series) {
@@ -85,9 +91,9 @@ index::SearchQuery instances_of(const StudyUid& study, const std::optional<Serie
 
 }  // namespace
 
-RetrieveService::RetrieveService(index::InstanceIndex& index, storage::ObjectStore& objects, VersionReader* versions,
+RetrieveService::RetrieveService(index::InstanceIndex& index, storage::ObjectStore& objects, Sharing sharing,
                                  StudyCacheLimits cache)
-    : index_(index), objects_(objects), versions_(versions), cache_(cache) {}
+    : index_(index), objects_(objects), versions_(sharing.versions), sharing_(sharing), cache_(cache) {}
 
 Task<Result<bool>> RetrieveService::is_current(index::VersionKey key, std::uint64_t version,
                                                std::atomic<std::uint64_t>& confirmed_at) {
@@ -219,12 +225,35 @@ Task<Result<RetrieveService::KnownMetadata>> RetrieveService::find_metadata(cons
     if (*current) co_return known;
     known.prepared = nullptr;
   }
-  std::vector<index::VersionKey> keys{std::move(key)};
-  const auto versions = co_await versions_->read(std::move(keys));
-  if (!versions) co_return versions.error();
-  if ((*versions)[0] == 0) co_return no_series_or_study(series.has_value());
-  known.version = (*versions)[0];
+  const auto version = co_await read_version(ctx, study, series);
+  if (!version) co_return version.error();
+  known.version = *version;
   co_return known;
+}
+
+Task<Result<std::uint64_t>> RetrieveService::read_version(const RequestContext& ctx, const StudyUid& study,
+                                                          const std::optional<SeriesUid>& series) {
+  const index::VersionKey tenant{ctx.tenant, {}, {}, {}};
+  SharedStudies* const studies = sharing_.studies;
+  const auto absent_at = studies == nullptr ? std::nullopt : studies->absent_at(ctx.tenant, study);
+  if (absent_at && !versions_->is_busy(ctx.tenant)) {
+    std::vector<index::VersionKey> keys{tenant};
+    const auto now = co_await versions_->read(std::move(keys));
+    if (!now) co_return now.error();
+    if ((*now)[0] == *absent_at) co_return no_series_or_study(series.has_value());
+  }
+  std::vector<index::VersionKey> keys{tenant, {ctx.tenant, study, {}, {}}};
+  if (series) keys.push_back({ctx.tenant, study, *series, {}});
+  const auto now = co_await versions_->read(std::move(keys));
+  if (!now) co_return now.error();
+  const std::uint64_t change_no = (*now)[0];
+  if ((*now)[1] == 0 && studies != nullptr && studies->remember_absent(ctx.tenant, study, change_no) &&
+      sharing_.pool != nullptr) {
+    // A full queue has better things to do.
+    (void)sharing_.pool->try_submit([studies, ctx, study, change_no] { studies->share_absent(ctx, study, change_no); });
+  }
+  if (now->back() == 0) co_return no_series_or_study(series.has_value());
+  co_return now->back();
 }
 
 Result<PreparedPtr> RetrieveService::prepared(const RequestContext& ctx, const StudyUid& study,
@@ -345,6 +374,15 @@ Result<bool> RetrieveService::add_or_build(const RequestContext& ctx, const Stud
     GANTRY_LET(const bool there, add_document(ctx, ObjectKey(row->object_key), version, to));
     if (there) return true;
   }
+  const Generation generation(sharing_.cache, ctx, series, std::string(Generation::kReader) + random_hex(8));
+  // A worker that is at it is mostly nearly done: that is waited for a moment, not for longer than building takes.
+  for (int i = 0; i < kLooksMost && generation.is_a_workers(); ++i) {
+    std::this_thread::sleep_for(kBetweenLooks);
+    GANTRY_LET(const auto again, index_.get_json_meta(ctx, study, series));
+    if (!again || again->version != version || again->object_key.empty()) continue;
+    GANTRY_LET(const bool there, add_document(ctx, ObjectKey(again->object_key), version, to));
+    if (there) return true;
+  }
   GANTRY_LET(auto document, build_series_document(index_, objects_, ctx, study, series, version));
   if (!document) return false;
   ++built_;
@@ -356,20 +394,32 @@ Result<bool> RetrieveService::add_or_build(const RequestContext& ctx, const Stud
 
 Result<bool> RetrieveService::add_study(const RequestContext& ctx, const StudyUid& study, std::uint64_t version,
                                         PreparedMetadata& to) {
+  SharedStudies* const studies = sharing_.studies;
+  if (const auto shared = studies == nullptr ? std::nullopt : studies->rows(ctx, study, version)) {
+    GANTRY_LET(const bool whole, add_series(ctx, *shared, to));
+    if (whole) return true;
+    to.series.clear();
+    to.damaged = 0;
+  }
   GANTRY_LET(const auto states, index_.get_state_metaes(ctx, study));
   if (states.size() > kPreparedSeriesMost) return false;
   GANTRY_LET(const auto jsons, index_.get_json_list(ctx, study));
-  for (const index::StateRow& state : states) {
-    if (state.series_related_instances == 0) continue;
-    const auto json = std::find_if(jsons.begin(), jsons.end(),
-                                   [&state](const auto& row) { return row.series_uid == state.series_uid; });
-    if (json == jsons.end() || json->version != state.version || json->object_key.empty()) return false;
-    GANTRY_LET(const bool there, add_document(ctx, ObjectKey(json->object_key), state.version, to));
-    if (!there) return false;
-  }
   // The rows are those of the version that was read when it still is the study's.
   GANTRY_LET(const std::uint64_t now, this->version(ctx, study, std::nullopt));
-  return now == version;
+  if (now != version) return false;
+  if (studies != nullptr) studies->remember_rows(ctx, study, version, states, jsons);
+  return add_series(ctx, series_entries(states, jsons), to);
+}
+
+Result<bool> RetrieveService::add_series(const RequestContext& ctx, const std::vector<SeriesEntry>& entries,
+                                         PreparedMetadata& to) {
+  if (entries.empty() || entries.size() > kPreparedSeriesMost) return false;
+  for (const SeriesEntry& entry : entries) {
+    if (entry.object.empty()) return false;
+    GANTRY_LET(const bool there, add_document(ctx, entry.object, entry.version, to));
+    if (!there) return false;
+  }
+  return true;
 }
 
 Result<bool> RetrieveService::add_document(const RequestContext& ctx, const ObjectKey& key, std::uint64_t version,

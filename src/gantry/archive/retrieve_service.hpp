@@ -10,6 +10,7 @@
 
 #include "gantry/archive/instance_cache.hpp"
 #include "gantry/archive/prepared_metadata.hpp"
+#include "gantry/archive/shared_studies.hpp"
 #include "gantry/archive/single_flight.hpp"
 #include "gantry/archive/store_service.hpp"
 #include "gantry/archive/version_reader.hpp"
@@ -45,6 +46,14 @@ struct InstanceList {
   std::shared_ptr<Puller<ListedInstance>> more;
 };
 
+/// What several nodes share; all may be null, and outlive the service.
+struct Sharing {
+  VersionReader* versions = nullptr;  ///< null: this process is the index's only writer
+  SharedStudies* studies = nullptr;
+  cache::SharedCache* cache = nullptr;  ///< where nodes say who generates what
+  WorkerPool* pool = nullptr;           ///< tells the others; null: nothing is told
+};
+
 /// Gives back what was stored (DESIGN §6): where an instance's bytes are, the instances of a study, their metadata.
 /// Knows no HTTP. Thread-safe. Blocking, but for what is awaited.
 ///
@@ -52,8 +61,8 @@ struct InstanceList {
 /// committed() before answering. With an index that others write to as well it is confirmed by reading versions.
 class RetrieveService final : public StoreService::Listener {
  public:
-  /// Without `versions` this process is the index's only writer. What is given outlives the service.
-  RetrieveService(index::InstanceIndex& index, storage::ObjectStore& objects, VersionReader* versions = nullptr,
+  /// Ports outlive the service.
+  RetrieveService(index::InstanceIndex& index, storage::ObjectStore& objects, Sharing sharing = {},
                   StudyCacheLimits cache = {});
 
   /// An instance from memory, confirmed; null when it is not there: then locate() is to be asked. For io threads.
@@ -112,6 +121,10 @@ class RetrieveService final : public StoreService::Listener {
   /// Is what has `version` and was confirmed at `confirmed_at` still so? kNotFound: it is gone.
   Task<Result<bool>> is_current(index::VersionKey key, std::uint64_t version, std::atomic<std::uint64_t>& confirmed_at);
 
+  /// kNotFound when the study is known not to exist; else what version the study or series has.
+  Task<Result<std::uint64_t>> read_version(const RequestContext& ctx, const StudyUid& study,
+                                           const std::optional<SeriesUid>& series);
+
   /// Null when the index has no such instance; kNotFound when it has one whose object is gone.
   Result<InstancePtr> locate_once(const RequestContext& ctx, const StudyUid& study, const SeriesUid& series,
                                   const SopUid& sop, std::uint64_t epoch);
@@ -126,6 +139,8 @@ class RetrieveService final : public StoreService::Listener {
                             std::uint64_t version, PreparedMetadata& to);
   void keep(const RequestContext& ctx, const StudyUid& study, const SeriesUid& series, const PreparedPtr& made,
             std::uint64_t epoch);
+  /// False: something of it is not made, or gone.
+  Result<bool> add_series(const RequestContext& ctx, const std::vector<SeriesEntry>& entries, PreparedMetadata& to);
   /// False: not of this version, or not there.
   Result<bool> add_document(const RequestContext& ctx, const ObjectKey& key, std::uint64_t version,
                             PreparedMetadata& to);
@@ -133,6 +148,7 @@ class RetrieveService final : public StoreService::Listener {
   index::InstanceIndex& index_;
   storage::ObjectStore& objects_;
   VersionReader* const versions_;
+  const Sharing sharing_;
   InstanceCache cache_;
   PreparedCache prepared_{{}};
   SingleFlight<Result<PreparedPtr>> flights_;

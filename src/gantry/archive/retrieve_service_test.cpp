@@ -66,7 +66,7 @@ class SharedIndexTest : public RetrieveServiceTest {
   Faults faults_;
   FaultyIndex index_{archive_.index, faults_};
   VersionReader versions_{index_};
-  RetrieveService node_{index_, archive_.objects, &versions_};
+  RetrieveService node_{index_, archive_.objects, {&versions_}};
 
   Result<InstancePtr> find() {
     const auto ctx = context_for();

@@ -180,11 +180,11 @@ class FaultyIndex final : public index::InstanceIndex {
     return faults_.run("versions", [&] { return index_.versions(ctx, keys); });
   }
   Result<std::vector<index::JsonRow>> get_json_list(const RequestContext& ctx, const StudyUid& study) override {
-    return index_.get_json_list(ctx, study);
+    return faults_.run("get_json_list", [&] { return index_.get_json_list(ctx, study); });
   }
   Result<std::vector<index::Change>> changes(const RequestContext& ctx, std::uint64_t after,
                                              std::size_t most) override {
-    return index_.changes(ctx, after, most);
+    return faults_.run("changes", [&] { return index_.changes(ctx, after, most); });
   }
   Result<void> ensure_tenant(const RequestContext& ctx) override { return index_.ensure_tenant(ctx); }
   Result<void> set_quota(const RequestContext& ctx, std::uint64_t bytes, std::uint64_t instances) override {
@@ -203,7 +203,7 @@ class FaultyIndex final : public index::InstanceIndex {
     return index_.save_json_list(ctx, jsons);
   }
   Result<std::vector<index::StateRow>> get_state_metaes(const RequestContext& ctx, const StudyUid& study) override {
-    return index_.get_state_metaes(ctx, study);
+    return faults_.run("get_state_metaes", [&] { return index_.get_state_metaes(ctx, study); });
   }
   Result<std::vector<index::StateRow>> get_json_metaes(const RequestContext& ctx, index::Timestamp end,
                                                        std::size_t limit) override {

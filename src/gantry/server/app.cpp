@@ -177,7 +177,7 @@ class App::Parts {
         disk_pool("disk", kDiskThreads, kQueueMost),
         index_pool("index", index_threads(), kQueueMost),
         versions(version_reader(settings, *index)),
-        retrieves(*index, *objects, versions.get()),
+        retrieves(*index, *objects, {versions.get()}),
         store(*index, *objects, disk_pool, store_settings(settings), &retrieves),
         deletes(*index, in_seconds(settings.deletes.object_grace), &retrieves),
         queries(*index),

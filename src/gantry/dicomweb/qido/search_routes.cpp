@@ -48,7 +48,7 @@ Result<Response> SearchJob::run() {
   if (auto unchanged = not_modified(conditional, etag)) return *std::move(unchanged);
 
   const archive::SearchLimits limits{settings.limit_default, settings.limit_most, settings.offset_most};
-  GANTRY_LET(auto found, services->queries.search(context, request, limits));
+  GANTRY_LET(auto found, services->queries.search(context, request, limits, state));
   auto hits = found.hits;
   GANTRY_LET(auto first, hits->next());
   const bool empty = !first.has_value();
