@@ -13,6 +13,7 @@ BUILD_PACKAGES=(
   libpq-dev                                                    # PostgreSQL
   libmariadb-dev                                               # MariaDB, MySQL
   libmongoc-dev                                                # MongoDB
+  libhiredis-dev                                               # Redis
   zlib1g-dev libzstd-dev libicu-dev libsimdjson-dev libpugixml-dev  # DICOM, JSON, XML
   libcurl4-openssl-dev libcli11-dev                            # the command line
   libspdlog-dev libfmt-dev libtomlplusplus-dev                 # logs, configuration
@@ -25,6 +26,7 @@ TEST_PACKAGES=(
   python3-venv dcmtk                                           # Python tests, and the DICOM toolkit as the oracle
   curl strace procps                                           # clients, and what the kernel sees
   postgresql mariadb-server mariadb-client openssl             # servers of scripts/services, never started as services
+  redis-server redis-tools                                     # another one, and its command line
   chromium                                                     # a viewer in a real browser
 )
 # Node.js drives the browser. Its own packages bring npm along, Debian's do not: what is there is good enough.
