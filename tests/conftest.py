@@ -17,6 +17,7 @@ import requests
 
 from databases import KIND as INDEX_KIND
 from databases import Databases
+from redis_service import Redis
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -190,6 +191,17 @@ def make_server(gantry, tmp_path):
     for server in servers:
         if server.process and server.process.poll() is None:
             server.stop()
+
+
+@pytest.fixture
+def redis(tmp_path):
+    """A Redis of the test's own, where scripts/services offers one."""
+    if "REDIS_URL" not in os.environ:
+        assert "GANTRY_NEEDS_SERVICES" not in os.environ, "REDIS_URL is not set"
+        pytest.skip("REDIS_URL is not set: scripts/services start redis")
+    made = Redis(tmp_path / "services")
+    yield made
+    made.ask("stop")
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,6 @@
 
 #include "gantry/archive/attributes_codec.hpp"
 #include "gantry/archive/build_document.hpp"
-#include "gantry/archive/generation.hpp"
 #include "gantry/archive/row_cursor.hpp"
 #include "gantry/base/sha256.hpp"
 
@@ -374,7 +373,8 @@ Result<bool> RetrieveService::add_or_build(const RequestContext& ctx, const Stud
     GANTRY_LET(const bool there, add_document(ctx, ObjectKey(row->object_key), version, to));
     if (there) return true;
   }
-  const Generation generation(sharing_.cache, ctx, series, std::string(Generation::kReader) + random_hex(8));
+  const Generation generation(sharing_.cache, ctx, series, std::string(Generation::kReader) + random_hex(8),
+                              sharing_.generation);
   // A worker that is at it is mostly nearly done: that is waited for a moment, not for longer than building takes.
   for (int i = 0; i < kLooksMost && generation.is_a_workers(); ++i) {
     std::this_thread::sleep_for(kBetweenLooks);
@@ -443,6 +443,7 @@ void RetrieveService::committed(const RequestContext& ctx, const StudyUid& study
   cache_.forget(ctx.tenant, study, series, sop);
   prepared_.forget(ctx.tenant, study, SeriesUid(), SopUid());
   if (versions_ != nullptr) versions_->changed(ctx.tenant);
+  if (sharing_.outbox != nullptr) sharing_.outbox->changed(ctx.tenant);
 }
 
 }  // namespace gantry::archive

@@ -8,7 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "gantry/archive/generation.hpp"
 #include "gantry/archive/instance_cache.hpp"
+#include "gantry/archive/outbox.hpp"
 #include "gantry/archive/prepared_metadata.hpp"
 #include "gantry/archive/shared_studies.hpp"
 #include "gantry/archive/single_flight.hpp"
@@ -51,7 +53,9 @@ struct Sharing {
   VersionReader* versions = nullptr;  ///< null: this process is the index's only writer
   SharedStudies* studies = nullptr;
   cache::SharedCache* cache = nullptr;  ///< where nodes say who generates what
-  WorkerPool* pool = nullptr;           ///< tells the others; null: nothing is told
+  GenerationLives generation = {};
+  WorkerPool* pool = nullptr;  ///< tells the others; null: nothing is told
+  Outbox* outbox = nullptr;    ///< hears of what this process changed
 };
 
 /// Gives back what was stored (DESIGN §6): where an instance's bytes are, the instances of a study, their metadata.

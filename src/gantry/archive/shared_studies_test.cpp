@@ -43,7 +43,7 @@ class SharedStudiesTest : public ::testing::Test {
   VersionReader versions_{index_};
   SharedStudies first_{&cache_}, second_{&cache_};
   WorkerPool pool_{"test", 2, 100};
-  RetrieveService node_{index_, archive_.objects, {&versions_, &second_, &cache_, &pool_}};
+  RetrieveService node_{index_, archive_.objects, {&versions_, &second_, &cache_, {}, &pool_}};
 
   std::string text(const std::string& key) { return (*cache_.get_text(ctx_, key)).value_or(""); }
   void put(const std::string& key, const std::string& text) {
@@ -116,7 +116,7 @@ TEST_F(SharedStudiesTest, APreparedStudyIsPutTogetherFromSharedRowsWithoutAsking
   ASSERT_TRUE(first && *first);
   EXPECT_THAT(text("wado:clinic-a:study:1.2.1:metadata"), HasSubstr(".gsj\""));
   // Another node, whose memory is empty.
-  RetrieveService cold(index_, archive_.objects, {&versions_, &second_, &cache_, &pool_});
+  RetrieveService cold(index_, archive_.objects, {&versions_, &second_, &cache_, {}, &pool_});
   faults_.take_calls();
   const auto again = cold.prepared(ctx_, kStudy, std::nullopt, version);
   ASSERT_TRUE(again && *again);

@@ -161,7 +161,23 @@ void add_parts(Builder& table) {
            "Lets `serve` bring the schema of a database server up to date at start, as `gantry migrate` does; without, it "
            "waits for that. The embedded index always does.")
       .add("storage", "url", K::kStorageUrl, GANTRY_AT(storage, url), "Where objects are kept. Nothing: files in the data folder.")
-      .add("cache", "url", K::kCacheUrl, GANTRY_AT(cache, url), "A Redis that nodes share. Nothing: memory alone.");
+      .add("cache", "url", K::kCacheUrl, GANTRY_AT(cache, url), "A Redis that nodes share. Nothing: memory alone.")
+      .add("cache", "max_staleness", K::kDuration, GANTRY_AT(cache, max_staleness),
+           "How old what other nodes wrote may be in an answer, where they share a database; 0 is never stale. More saves "
+           "statements that confirm what memory holds.").within(0, kHour)
+      .add("cache", "operation_time", K::kDuration, GANTRY_AT(cache, operation_time),
+           "How long a call of the Redis may take; after three that failed in a row it is left alone for a moment.")
+      .within(1, kHour)
+      .add("cache", "connections", K::kCount, GANTRY_AT(cache, connections), "Connections to the Redis, at most.").within(1, 1000)
+      .add("cache", "study_life", K::kDuration, GANTRY_AT(cache, study_life), "How long the Redis keeps a study's series rows.")
+      .within(1000, kYear)
+      .add("cache", "absence_life", K::kDuration, GANTRY_AT(cache, absence_life),
+           "How long the Redis keeps the mark that a study does not exist.").within(1000, kYear)
+      .add("cache", "generating_life", K::kDuration, GANTRY_AT(cache, generating_life),
+           "How long the Redis keeps the mark that a series' JSON is being generated, unless it is renewed.")
+      .within(1000, kYear)
+      .add("cache", "generating_most", K::kDuration, GANTRY_AT(cache, generating_most), "How long that mark is renewed, at most.")
+      .within(1000, kYear);
 }
 
 void add_services(Builder& table) {

@@ -68,6 +68,13 @@ struct Settings {
   struct Cache {
     std::string url;  ///< redis://…, rediss://…, or empty: none
     std::chrono::milliseconds max_staleness{0};  ///< how old what other nodes wrote may be in an answer
+    std::chrono::milliseconds operation_time{50};
+    std::uint64_t connections = 16;
+    // How long what is put there lives.
+    std::chrono::milliseconds study_life{std::chrono::hours(2)};
+    std::chrono::milliseconds absence_life{std::chrono::minutes(5)};
+    std::chrono::milliseconds generating_life{std::chrono::seconds(15)};
+    std::chrono::milliseconds generating_most{std::chrono::minutes(10)};
   } cache;
 
   struct Store {

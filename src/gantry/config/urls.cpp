@@ -234,6 +234,10 @@ Result<CacheUrl> parse_cache_url(std::string_view text) {
   if (!database.empty() && (error != std::errc() || end != database.data() + database.size())) {
     return Error::invalid("behind the host a database's number is expected (redis://host/0)");
   }
+  for (const auto& [name, value] : cache.url.query) {
+    if (name != "ca" || cache.kind != CacheKind::kRedisTls)
+      return Error::invalid("'" + name + "' is no parameter of it (rediss:// takes ca=FILE)");
+  }
   return cache;
 }
 

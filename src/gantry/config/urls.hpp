@@ -57,7 +57,7 @@ struct CacheUrl {
   unsigned database = 0;  ///< redis://host/3
   Url url;
 };
-/// Empty, redis://… or rediss://….
+/// Empty, redis://… or rediss://…?ca=FILE.
 [[nodiscard]] Result<CacheUrl> parse_cache_url(std::string_view text);
 
 }  // namespace gantry::config

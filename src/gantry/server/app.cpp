@@ -34,6 +34,18 @@ std::chrono::seconds in_seconds(std::chrono::milliseconds time) {
   return std::max(std::chrono::seconds(1), std::chrono::ceil<std::chrono::seconds>(time));
 }
 
+archive::SharedLives shared_lives(const config::Settings& settings) {
+  return {settings.cache.study_life, settings.cache.absence_life};
+}
+
+std::unique_ptr<archive::Outbox> outbox_to(cache::SharedCache* cache, index::InstanceIndex& index,
+                                           const TenantId& tenant, const config::Settings& settings) {
+  if (cache == nullptr) return nullptr;
+  archive::Outbox::Settings outbox;
+  outbox.study_life = settings.cache.study_life;
+  return std::make_unique<archive::Outbox>(index, *cache, tenant, outbox);
+}
+
 archive::StoreSettings store_settings(const config::Settings& settings) {
   archive::StoreSettings store;
   store.conflict = settings.store.conflict == "replace"  ? index::ConflictPolicy::kReplace
@@ -167,20 +179,24 @@ const char* version() noexcept { return GANTRY_VERSION; }
 class App::Parts {
  public:
   Parts(config::Settings given, observe::Log& log_to, DataFolder locked,
-        std::unique_ptr<index::InstanceIndex> opened_index, std::unique_ptr<storage::ObjectStore> opened_objects)
+        std::unique_ptr<index::InstanceIndex> opened_index, std::unique_ptr<storage::ObjectStore> opened_objects,
+        std::unique_ptr<cache::SharedCache> opened_cache)
       : settings(std::move(given)),
         log(log_to),
         folder(std::move(locked)),
         open_files(raise_open_files()),
         index(std::move(opened_index)),
         objects(std::move(opened_objects)),
+        cache(std::move(opened_cache)),
         disk_pool("disk", kDiskThreads, kQueueMost),
         index_pool("index", index_threads(), kQueueMost),
         versions(version_reader(settings, *index)),
-        retrieves(*index, *objects, {versions.get()}),
+        studies(cache.get(), shared_lives(settings)),
+        outbox(outbox_to(cache.get(), *index, tenant, settings)),
+        retrieves(*index, *objects, sharing()),
         store(*index, *objects, disk_pool, store_settings(settings), &retrieves),
         deletes(*index, in_seconds(settings.deletes.object_grace), &retrieves),
-        queries(*index),
+        queries(*index, &studies),
         web{store,      queries,   retrieves, deletes, versions.get(),
             index_pool, disk_pool, dicomweb_settings(settings, folder.secret())},
         tenant_web{store,      queries,   retrieves, deletes, versions.get(),
@@ -194,6 +210,17 @@ class App::Parts {
         workers(*index, *objects, settings.worker,
                 [this](const std::string& words) { log.warn(words); }) {
     publish_metrics();
+  }
+
+  archive::Sharing sharing() {
+    archive::Sharing sharing;
+    sharing.versions = versions.get();
+    sharing.studies = &studies;
+    sharing.cache = cache.get();
+    sharing.generation = {settings.cache.generating_life, settings.cache.generating_most};
+    sharing.pool = &index_pool;
+    sharing.outbox = outbox.get();
+    return sharing;
   }
 
   std::vector<http::Route> routes() {
@@ -232,10 +259,36 @@ class App::Parts {
     facts.data = folder.path().string();
     facts.index = config::redact_url(settings.index.url);
     facts.storage = config::redact_url(settings.storage.url);
-    facts.cache = "memory";
+    facts.cache = settings.cache.url.empty() ? "memory" : "memory, " + config::redact_url(settings.cache.url);
     facts.authentication =
         is_loopback(settings.http.listen) ? "none; this machine only" : "none, open to every machine that reaches it";
     return facts;
+  }
+
+  void publish_cache_metrics() {
+    const auto counter = [this](const char* name, const char* help, auto read) {
+      metrics.read_counter(name, help, [this, read] { return static_cast<double>(read(cache->counters())); });
+    };
+    using Counters = cache::SharedCache::Counters;
+    counter("gantry_redis_hits_total", "Keys that the Redis had.", [](const Counters& now) { return now.hits; });
+    counter("gantry_redis_misses_total", "Keys that the Redis did not have.",
+            [](const Counters& now) { return now.misses; });
+    counter("gantry_redis_fills_total", "Values put into the Redis.", [](const Counters& now) { return now.fills; });
+    counter("gantry_redis_fills_refused_total", "Values that the Redis did not take: it had newer ones, or no room.",
+            [](const Counters& now) { return now.fills_refused; });
+    counter("gantry_redis_failures_total", "Calls of the Redis that failed.",
+            [](const Counters& now) { return now.failures; });
+    counter("gantry_redis_skipped_total", "Calls that were not tried, as the ones before had failed.",
+            [](const Counters& now) { return now.skipped; });
+    counter("gantry_redis_received_bytes_total", "Bytes from the Redis.",
+            [](const Counters& now) { return now.bytes_in; });
+    counter("gantry_redis_sent_bytes_total", "Bytes to the Redis.", [](const Counters& now) { return now.bytes_out; });
+    metrics.read_gauge("gantry_redis_available_ratio", "Whether the Redis is asked: 1, or 0 while it is left alone.",
+                       [this] { return cache->counters().available ? 1.0 : 0.0; });
+    metrics.read_counter("gantry_outbox_told_total", "Studies whose changes were told to the Redis.",
+                         [this] { return static_cast<double>(outbox->counters().told); });
+    metrics.read_counter("gantry_outbox_failures_total", "Times that telling failed, and was tried again.",
+                         [this] { return static_cast<double>(outbox->counters().failures); });
   }
 
   void publish_metrics() {
@@ -264,6 +317,7 @@ class App::Parts {
             [this] { return retrieves.cache_counters().misses; });
     counter("gantry_metadata_built_total", "Series whose metadata was built on demand, before a worker prepared it.",
             [this] { return retrieves.built(); });
+    if (cache) publish_cache_metrics();
     if (versions) {
       counter("gantry_version_reads_total", "Times that versions were asked for to confirm what memory holds.",
               [this] { return versions->counters().reads; });
@@ -321,6 +375,7 @@ class App::Parts {
     server.stop(grace);
     janitor.stop();
     workers.stop();
+    index_pool.stop();  // what it still runs leans on what goes before it
   }
 
   const TenantId tenant{kDefaultTenant};
@@ -331,9 +386,12 @@ class App::Parts {
   observe::Metrics metrics;
   std::unique_ptr<index::InstanceIndex> index;
   std::unique_ptr<storage::ObjectStore> objects;
+  std::unique_ptr<cache::SharedCache> cache;  ///< null: none is configured
   WorkerPool disk_pool;
   WorkerPool index_pool;
   std::unique_ptr<archive::VersionReader> versions;  ///< null: this process is the only writer
+  archive::SharedStudies studies;
+  std::unique_ptr<archive::Outbox> outbox;  ///< null without a shared cache
   archive::RetrieveService retrieves;
   archive::StoreService store;
   archive::DeleteService deletes;
@@ -350,12 +408,13 @@ class App::Parts {
 Result<std::unique_ptr<App>> App::start(const config::Settings& settings, observe::Log& log,
                                         std::function<void(const std::string& line)> ready) {
   GANTRY_TRY(check_exposure(settings));
-  GANTRY_TRY(check_build(settings));
+  GANTRY_LET(auto cache, open_cache(settings));
   GANTRY_LET(auto folder, DataFolder::open(settings.data.dir));
   const auto readiness = std::make_shared<Readiness>(std::move(ready));
   GANTRY_LET(auto index, open_index_or_wait(settings, log, readiness));
   GANTRY_LET(auto objects, open_objects(settings));
-  auto parts = std::make_unique<Parts>(settings, log, std::move(folder), std::move(index), std::move(objects));
+  auto parts = std::make_unique<Parts>(settings, log, std::move(folder), std::move(index), std::move(objects),
+                                       std::move(cache));
   if (!is_loopback(settings.http.listen)) {
     log.warn(
         "serving beyond this machine without authentication: everybody who reaches it can read and delete everything");

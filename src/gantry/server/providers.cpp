@@ -7,6 +7,7 @@
 #include <system_error>
 #include <thread>
 
+#include "gantry/cache/redis/redis_cache.hpp"
 #include "gantry/config/urls.hpp"
 #include "gantry/index/copy.hpp"
 #include "gantry/index/mongo/mongo_index.hpp"
@@ -93,11 +94,22 @@ Result<void> expect_whole(index::TableStore& store) {
 
 unsigned index_threads() { return std::max(4U, 2 * std::thread::hardware_concurrency()); }
 
-Result<void> check_build(const config::Settings& settings) {
-  if (!settings.cache.url.empty()) {
-    return not_in_this_build("cache.url", settings.cache.url, "leave it empty; the memory cache needs no setting");
-  }
-  return {};
+Result<std::unique_ptr<cache::SharedCache>> open_cache(const config::Settings& settings) {
+  GANTRY_LET(const auto url, config::parse_cache_url(settings.cache.url));
+  if (url.kind == config::CacheKind::kNone) return std::unique_ptr<cache::SharedCache>();
+  cache::RedisSettings redis;
+  redis.host = url.url.host;
+  redis.port = url.url.port.value_or(redis.port);
+  redis.user = url.url.user;
+  redis.password = url.url.password;
+  redis.database = url.database;
+  redis.tls = url.kind == config::CacheKind::kRedisTls;
+  redis.ca_file = url.url.parameter("ca").value_or("");
+  redis.operation_time = settings.cache.operation_time;
+  redis.connections = settings.cache.connections;
+  auto cache = cache::RedisCache::open(std::move(redis));
+  if (!cache) return Error(cache.error().kind(), "cache.url: " + cache.error().detail());
+  return std::unique_ptr<cache::SharedCache>(*std::move(cache));
 }
 
 Result<std::unique_ptr<index::InstanceIndex>> open_index(const config::Settings& settings, const TenantId& tenant) {

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "gantry/base/result.hpp"
+#include "gantry/cache/shared_cache.hpp"
 #include "gantry/config/settings.hpp"
 #include "gantry/index/instance_index.hpp"
 #include "gantry/index/schema.hpp"
@@ -24,8 +25,9 @@ Result<std::unique_ptr<index::TableStore>> open_tables(const config::Settings& s
 Result<std::unique_ptr<index::SchemaAdmin>> open_schema(const config::Settings& settings);
 /// The object store that `storage.url` names. kUnsupported: this build has no such store.
 Result<std::unique_ptr<storage::ObjectStore>> open_objects(const config::Settings& settings);
-/// kUnsupported when settings ask for what this build does not have beside them: a cache server.
-Result<void> check_build(const config::Settings& settings);
+/// The cache that `cache.url` names; null when it names none. A server that is away may come. kInvalid: what it says
+/// can't work.
+Result<std::unique_ptr<cache::SharedCache>> open_cache(const config::Settings& settings);
 
 /// How many threads read the index: blocking readers, so more than cores, but each holds a connection and its cache.
 [[nodiscard]] unsigned index_threads();

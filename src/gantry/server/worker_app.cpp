@@ -11,7 +11,6 @@ namespace gantry::server {
 
 Result<std::unique_ptr<WorkerApp>> WorkerApp::start(const config::Settings& settings, observe::Log& log,
                                                     std::function<void(const std::string& line)> ready) {
-  GANTRY_TRY(check_build(settings));
   GANTRY_LET(const bool embedded, is_embedded(settings));
   if (embedded) {
     return Error::invalid("index.url = \"" + config::redact_url(settings.index.url) +
