@@ -92,7 +92,12 @@ index::SearchQuery instances_of(const StudyUid& study, const std::optional<Serie
 
 RetrieveService::RetrieveService(index::InstanceIndex& index, storage::ObjectStore& objects, Sharing sharing,
                                  StudyCacheLimits cache)
-    : index_(index), objects_(objects), versions_(sharing.versions), sharing_(sharing), cache_(cache) {}
+    : index_(index),
+      objects_(objects),
+      versions_(sharing.versions),
+      sharing_(sharing),
+      cache_(cache),
+      prepared_(cache) {}
 
 Task<Result<bool>> RetrieveService::is_current(index::VersionKey key, std::uint64_t version,
                                                std::atomic<std::uint64_t>& confirmed_at) {

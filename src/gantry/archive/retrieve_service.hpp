@@ -65,7 +65,7 @@ struct Sharing {
 /// committed() before answering. With an index that others write to as well it is confirmed by reading versions.
 class RetrieveService final : public StoreService::Listener {
  public:
-  /// Ports outlive the service.
+  /// Ports outlive the service. `cache` is for instances, and once more for prepared metadata.
   RetrieveService(index::InstanceIndex& index, storage::ObjectStore& objects, Sharing sharing = {},
                   StudyCacheLimits cache = {});
 
@@ -154,7 +154,7 @@ class RetrieveService final : public StoreService::Listener {
   VersionReader* const versions_;
   const Sharing sharing_;
   InstanceCache cache_;
-  PreparedCache prepared_{{}};
+  PreparedCache prepared_;
   SingleFlight<Result<PreparedPtr>> flights_;
   std::atomic<std::uint64_t> built_{0};
 };

@@ -34,6 +34,11 @@ std::chrono::seconds in_seconds(std::chrono::milliseconds time) {
   return std::max(std::chrono::seconds(1), std::chrono::ceil<std::chrono::seconds>(time));
 }
 
+/// Half of it for instances, half for prepared metadata.
+archive::StudyCacheLimits cache_limits(const config::Settings& settings) {
+  return {settings.cache.memory_bytes / 2, settings.cache.open_files / 2};
+}
+
 archive::SharedLives shared_lives(const config::Settings& settings) {
   return {settings.cache.study_life, settings.cache.absence_life};
 }
@@ -193,7 +198,7 @@ class App::Parts {
         versions(version_reader(settings, *index)),
         studies(cache.get(), shared_lives(settings)),
         outbox(outbox_to(cache.get(), *index, tenant, settings)),
-        retrieves(*index, *objects, sharing()),
+        retrieves(*index, *objects, sharing(), cache_limits(settings)),
         store(*index, *objects, disk_pool, store_settings(settings), &retrieves),
         deletes(*index, in_seconds(settings.deletes.object_grace), &retrieves),
         queries(*index, &studies),
