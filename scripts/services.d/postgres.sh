@@ -26,7 +26,7 @@ service_init() {
 service_command() {
   COMMAND=("$PG_BIN/postgres" -D "$DATA/cluster" -p "$PORT" -c listen_addresses=127.0.0.1 -c unix_socket_directories=
     -c ssl=on -c "ssl_cert_file=$DATA/tls/server.crt" -c "ssl_key_file=$DATA/tls/server.key"
-    -c max_connections=150 -c "shared_buffers=${GANTRY_POSTGRES_CACHE:-128MB}" -c max_wal_size=4GB -c timezone=UTC)
+    -c shared_preload_libraries=pg_stat_statements -c max_connections=150 -c "shared_buffers=${GANTRY_POSTGRES_CACHE:-128MB}" -c max_wal_size=4GB -c timezone=UTC)
 }
 
 service_answers() { "$PG_BIN/pg_isready" -q -h 127.0.0.1 -p "$PORT"; }

@@ -24,17 +24,36 @@ struct LocatedInstance {
   std::string transfer_syntax;
   ObjectKey object_key;  ///< used once, so it names these very bytes
   std::uint64_t size = 0;
-  dicom::Layout layout;
-  std::shared_ptr<const OpenFile> file;
+  std::shared_ptr<const dicom::Layout> layout;
+  std::shared_ptr<const OpenFile> file;  ///< null: to be opened again
   std::uint64_t version = 0;  ///< of the index's row
   /// The tenant's change number at which the index said that this is still so; 0: not asked yet.
   mutable std::atomic<std::uint64_t> confirmed_at{0};
 };
 using InstancePtr = std::shared_ptr<const LocatedInstance>;
 
+/// The same with another open file, or with none.
+inline InstancePtr with_file(const LocatedInstance& of, std::shared_ptr<const OpenFile> file) {
+  auto made = std::make_shared<LocatedInstance>();
+  made->study = of.study;
+  made->series = of.series;
+  made->sop = of.sop;
+  made->sop_class = of.sop_class;
+  made->transfer_syntax = of.transfer_syntax;
+  made->object_key = of.object_key;
+  made->size = of.size;
+  made->layout = of.layout;
+  made->file = std::move(file);
+  made->version = of.version;
+  made->confirmed_at = of.confirmed_at.load();
+  return made;
+}
+
+/// Where instances are; of more than it may keep open it knows where they are, so that opening costs no query.
 class InstanceCache : public StudyCache<LocatedInstance> {
  public:
-  explicit InstanceCache(StudyCacheLimits limits = {}) : StudyCache(limits) {}
+  explicit InstanceCache(StudyCacheLimits limits = {})
+      : StudyCache(limits, [](const LocatedInstance& of) { return with_file(of, nullptr); }) {}
   /// See StudyCache::put.
   void put(const TenantId& tenant, InstancePtr instance, std::uint64_t epoch_before) {
     const LocatedInstance& of = *instance;
@@ -46,10 +65,10 @@ class InstanceCache : public StudyCache<LocatedInstance> {
   static std::size_t memory_of(const LocatedInstance& instance) {
     // Strings, map and list nodes, and the open file's own state, roughly.
     constexpr std::size_t kFixed = 2048;
-    std::size_t bytes = kFixed + instance.layout.pixels.problem.size();
-    bytes += instance.layout.pixels.fragments.capacity() * sizeof(dicom::ByteRange);
-    bytes += instance.layout.pixels.first_fragment.capacity() * sizeof(std::uint32_t);
-    for (const auto& item : instance.layout.bulk) bytes += sizeof(item) + item.path.capacity() + item.vr.capacity();
+    std::size_t bytes = kFixed + instance.layout->pixels.problem.size();
+    bytes += instance.layout->pixels.fragments.capacity() * sizeof(dicom::ByteRange);
+    bytes += instance.layout->pixels.first_fragment.capacity() * sizeof(std::uint32_t);
+    for (const auto& item : instance.layout->bulk) bytes += sizeof(item) + item.path.capacity() + item.vr.capacity();
     return bytes;
   }
 };

@@ -131,9 +131,18 @@ Task<Result<InstancePtr>> RetrieveService::find(const RequestContext& ctx, const
 }
 
 Result<InstancePtr> RetrieveService::locate(const RequestContext& ctx, const StudyUid& study, const SeriesUid& series,
-                                            const SopUid& sop) {
-  if (versions_ == nullptr) {
-    if (auto found = cache_.find(ctx.tenant, study, series, sop)) return found;
+                                            const SopUid& sop, InstancePtr found) {
+  const std::uint64_t epoch = cache_.epoch(ctx.tenant, study);
+  // Looked for again after the epoch: what was found before that may have been forgotten since.
+  if (versions_ == nullptr) found = cache_.find(ctx.tenant, study, series, sop);
+  if (found && found->file) return found;
+  if (found) {
+    auto file = objects_.open(ctx, found->object_key);
+    if (file && (*file)->size() == found->size) {
+      InstancePtr again = with_file(*found, *std::move(file));
+      cache_.put(ctx.tenant, again, epoch);
+      return again;
+    }
   }
   // An object that is gone was replaced or deleted between the two reads: the index knows by now (DESIGN §4).
   auto instance = locate_once(ctx, study, series, sop, cache_.epoch(ctx.tenant, study));
@@ -151,9 +160,12 @@ Result<InstancePtr> RetrieveService::locate_once(const RequestContext& ctx, cons
   auto& location = *located->instance.location;
   // An object's key is used once: what was made of it before is right as long as the row names it.
   auto known = cache_.find(ctx.tenant, study, series, sop);
-  if (known && known->object_key == location.object_key && known->version == located->version) return known;
+  if (known && known->file && known->object_key == location.object_key && known->version == located->version) {
+    return known;
+  }
   auto instance = std::make_shared<LocatedInstance>();
-  GANTRY_LET(instance->layout, dicom::decode_layout(location.frame_index));
+  GANTRY_LET(auto layout, dicom::decode_layout(location.frame_index));
+  instance->layout = std::make_shared<const dicom::Layout>(std::move(layout));
   GANTRY_LET(instance->file, objects_.open(ctx, location.object_key));
   instance->study = study;
   instance->series = series;

@@ -69,14 +69,14 @@ class RetrieveService final : public StoreService::Listener {
   RetrieveService(index::InstanceIndex& index, storage::ObjectStore& objects, Sharing sharing = {},
                   StudyCacheLimits cache = {});
 
-  /// An instance from memory, confirmed; null when it is not there: then locate() is to be asked. For io threads.
-  /// kNotFound when the index just said that there is none, kUnavailable when nothing confirms what is there.
+  /// An instance from memory, confirmed; null when it is not there: then locate() is to be asked, as when its file is not
+  /// open. For io threads. kNotFound when the index just said that there is none, kUnavailable when nothing confirms what is there.
   Task<Result<InstancePtr>> find(const RequestContext& ctx, const StudyUid& study, const SeriesUid& series,
                                  const SopUid& sop);
   /// An instance from memory or the index, its object open. An object that is gone makes it read the index again, once.
-  /// kNotFound when there is none.
+  /// `found` is what find() gave, if anything: then it is only opened. kNotFound when there is none.
   Result<InstancePtr> locate(const RequestContext& ctx, const StudyUid& study, const SeriesUid& series,
-                             const SopUid& sop);
+                             const SopUid& sop, InstancePtr found = nullptr);
   /// The version of a study, or of one of its series. kNotFound when there is none.
   Result<std::uint64_t> version(const RequestContext& ctx, const StudyUid& study,
                                 const std::optional<SeriesUid>& series);

@@ -32,7 +32,7 @@ TEST_F(RetrieveServiceTest, LocatesOnceAndThenAnswersFromMemory) {
   EXPECT_EQ(cached(), nullptr);
   const auto located = locate();
   ASSERT_TRUE(located) << located.error().detail();
-  EXPECT_EQ((*located)->layout.pixels.frames, 1U);
+  EXPECT_EQ((*located)->layout->pixels.frames, 1U);
   EXPECT_EQ((*located)->file->size(), (*located)->size);
   EXPECT_EQ(cached(), *located);
   EXPECT_EQ(cached("clinic-b"), nullptr);
@@ -110,6 +110,35 @@ TEST_F(SharedIndexTest, AWarmInstanceCostsAVersionReadAlone) {
   ASSERT_NE(*find(), nullptr) << "another study's change is none of this one's";
 }
 
+TEST_F(SharedIndexTest, AnInstanceWhoseFileWasClosedIsOpenedAgainWithoutAskingWhereItIs) {
+  RetrieveService small(index_, archive_.objects, {&versions_}, {1 << 20, 8});  // a file in each shard
+  const auto read = [&](const SopUid& sop) {
+    const auto ctx = context_for();
+    auto found = gantry::testing::await([&] { return small.find(ctx, study_, series_, sop); });
+    EXPECT_TRUE(found);
+    if (*found && (*found)->file) return *found;
+    return *small.locate(ctx, study_, series_, sop, *found);
+  };
+  Made made;
+  archive_.store(made);
+  made.sop = "1.2.1.1.2";
+  archive_.store(made);
+  const auto first = read(sop_);
+  ASSERT_NE(first->file, nullptr);
+  ASSERT_NE(read(SopUid("1.2.1.1.2"))->file, nullptr);
+  faults_.take_calls();
+  const auto again = read(sop_);
+  EXPECT_NE(again->file, nullptr);
+  EXPECT_EQ(again->layout, first->layout);
+  EXPECT_THAT(faults_.take_calls(), ::testing::Each("versions"));
+  // What was replaced meanwhile is not what is opened.
+  made.sop = sop_.str();
+  made.patient_id = "P-2";
+  ASSERT_NE(read(SopUid("1.2.1.1.2"))->file, nullptr);
+  archive_.store(part10_file(made), "clinic-a", index::ConflictPolicy::kReplace);
+  EXPECT_NE(read(sop_)->object_key, first->object_key);
+}
+
 TEST_F(SharedIndexTest, NothingIsAnsweredThatCanNotBeConfirmed) {
   archive_.store(Made{});
   ASSERT_TRUE(read());
@@ -164,11 +193,20 @@ TEST_F(RetrieveServiceTest, MetadataIsTheStoredJsonInOrder) {
             ErrorKind::kNotFound);
 }
 
+class NoFile final : public OpenFile {
+ public:
+  [[nodiscard]] std::uint64_t size() const noexcept override { return 0; }
+  Result<std::size_t> read_at(std::uint64_t, std::span<std::byte>) const override { return std::size_t{0}; }
+  [[nodiscard]] int fd() const noexcept override { return -1; }
+};
+
 InstancePtr instance(const std::string& study, const std::string& sop) {
   auto made = std::make_shared<LocatedInstance>();
   made->study = StudyUid(study);
   made->series = SeriesUid("1");
   made->sop = SopUid(sop);
+  made->layout = std::make_shared<const dicom::Layout>();
+  made->file = std::make_shared<NoFile>();
   return made;
 }
 
@@ -200,9 +238,17 @@ TEST(InstanceCache, StaysWithinItsOpenFilesAndKeepsWhatWasUsedLast) {
   for (int i = 0; i < 4; ++i) cache.put(tenant, instance("1", std::to_string(i)), 0);
   ASSERT_NE(cache.find(tenant, StudyUid("1"), SeriesUid("1"), SopUid("0")), nullptr);
   cache.put(tenant, instance("1", "4"), 0);
-  EXPECT_EQ(cache.counters().values, 4U);
-  EXPECT_NE(cache.find(tenant, StudyUid("1"), SeriesUid("1"), SopUid("0")), nullptr);
-  EXPECT_EQ(cache.find(tenant, StudyUid("1"), SeriesUid("1"), SopUid("1")), nullptr);
+  EXPECT_EQ(cache.counters().values, 5U);
+  const auto file_of = [&](const char* sop) {
+    return cache.find(tenant, StudyUid("1"), SeriesUid("1"), SopUid(sop))->file;
+  };
+  EXPECT_NE(file_of("0"), nullptr);
+  EXPECT_EQ(file_of("1"), nullptr) << "where it is, is known all the same";
+  cache.put(tenant, instance("1", "1"), 0);
+  EXPECT_NE(file_of("1"), nullptr);
+  EXPECT_EQ(file_of("2"), nullptr);
+  cache.forget(tenant, StudyUid("1"), SeriesUid(), SopUid());
+  EXPECT_EQ(cache.counters().bytes, 0U);
 }
 
 TEST(InstanceCache, StaysWithinItsBytes) {

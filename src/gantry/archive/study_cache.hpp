@@ -40,8 +40,12 @@ class StudyCache {
     std::uint64_t hits = 0, misses = 0;
   };
 
-  explicit StudyCache(StudyCacheLimits limits)
-      : limits_{limits.bytes / kShards, std::max<std::size_t>(limits.open_files / kShards, 1)} {}
+  /// The same value without its open files.
+  using Close = Pointer (*)(const Value&);
+
+  /// Without `close` a value goes when its files have to.
+  explicit StudyCache(StudyCacheLimits limits, Close close = nullptr)
+      : limits_{limits.bytes / kShards, std::max<std::size_t>(limits.open_files / kShards, 1)}, close_(close) {}
 
   /// Null when it is not there.
   [[nodiscard]] Pointer find(const TenantId& tenant, const StudyUid& study, const SeriesUid& series,
@@ -55,6 +59,9 @@ class StudyCache {
       if (found != values->second.end()) {
         ++shard.hits;
         shard.entries.splice(shard.entries.begin(), shard.entries, found->second);
+        if (found->second->cost.open_files > 0) {
+          shard.open.splice(shard.open.begin(), shard.open, found->second->open);
+        }
         return found->second->value;
       }
     }
@@ -80,12 +87,21 @@ class StudyCache {
     if (const auto values = shard.studies.find(study_key); values != shard.studies.end()) {
       if (const auto old = values->second.find(key); old != values->second.end()) drop(shard, old->second);
     }
-    shard.entries.push_front({study_key, key, std::move(value), cost});
+    shard.entries.push_front({study_key, key, std::move(value), cost, {}});
     shard.studies[std::move(study_key)].emplace(std::move(key), shard.entries.begin());
     shard.used.bytes += cost.bytes;
     shard.used.open_files += cost.open_files;
-    while (shard.used.bytes > limits_.bytes || shard.used.open_files > limits_.open_files) {
-      drop(shard, std::prev(shard.entries.end()));
+    if (cost.open_files > 0) {
+      shard.open.push_front(shard.entries.begin());
+      shard.entries.front().open = shard.open.begin();
+    }
+    while (shard.used.bytes > limits_.bytes) drop(shard, std::prev(shard.entries.end()));
+    while (shard.used.open_files > limits_.open_files) {
+      if (close_ == nullptr) {
+        drop(shard, shard.open.back());
+      } else {
+        close(shard, *shard.open.back());
+      }
     }
   }
 
@@ -121,16 +137,20 @@ class StudyCache {
   static constexpr std::size_t kShards = 8;
 
   using Key = std::pair<std::string, std::string>;  ///< series, SOP
+  struct Entry;
+  using Entries = std::list<Entry>;  ///< most recently used first
+  using Open = std::list<typename Entries::iterator>;
   struct Entry {
     std::string study_key;
     Key key;
     Pointer value;
     Cost cost;
+    typename Open::iterator open{};  ///< when it has open files
   };
-  using Entries = std::list<Entry>;  ///< most recently used first
   struct Shard {
     mutable std::mutex mutex;
     Entries entries;
+    Open open;  ///< those with open files, most recently used first
     std::unordered_map<std::string, std::map<Key, typename Entries::iterator>> studies;
     Cost used{0, 0};
     std::uint64_t epoch = 0;
@@ -147,10 +167,17 @@ class StudyCache {
     if (values->second.empty()) shard.studies.erase(values);
     shard.used.bytes -= entry->cost.bytes;
     shard.used.open_files -= entry->cost.open_files;
+    if (entry->cost.open_files > 0) shard.open.erase(entry->open);
     shard.entries.erase(entry);
+  }
+  void close(Shard& shard, Entry& entry) {
+    entry.value = close_(*entry.value);
+    shard.open.erase(entry.open);
+    shard.used.open_files -= std::exchange(entry.cost.open_files, 0);
   }
 
   StudyCacheLimits limits_;  ///< of one shard
+  const Close close_;
   std::array<Shard, kShards> shards_;
 };
 

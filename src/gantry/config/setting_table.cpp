@@ -168,7 +168,7 @@ void add_parts(Builder& table) {
       .add("cache", "memory_bytes", K::kBytes, GANTRY_AT(cache, memory_bytes),
            "Memory of this process for where instances are and for prepared metadata; 0: none, each request asks the index.")
       .within(0, kTb)
-      .add("cache", "open_files", K::kCount, GANTRY_AT(cache, open_files), "Files that it keeps open for them, at most.")
+      .add("cache", "open_files", K::kCount, GANTRY_AT(cache, open_files), "Files that it keeps open for them, at most, and at most a quarter of those that the process may open.")
       .within(16, 1'000'000)
       .add("cache", "operation_time", K::kDuration, GANTRY_AT(cache, operation_time),
            "How long a call of the Redis may take; after three that failed in a row it is left alone for a moment.")

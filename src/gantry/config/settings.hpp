@@ -69,7 +69,7 @@ struct Settings {
     std::string url;  ///< redis://…, rediss://…, or empty: none
     std::chrono::milliseconds max_staleness{0};  ///< how old what other nodes wrote may be in an answer
     std::uint64_t memory_bytes = 128ULL << 20;   ///< of this process: where instances are, and prepared metadata
-    std::uint64_t open_files = 2048;             ///< that it keeps open for them
+    std::uint64_t open_files = 8192;             ///< that it keeps open for them
     std::chrono::milliseconds operation_time{50};
     std::uint64_t connections = 16;
     // How long what is put there lives.

@@ -35,8 +35,8 @@ std::chrono::seconds in_seconds(std::chrono::milliseconds time) {
 }
 
 /// Half of it for instances, half for prepared metadata.
-archive::StudyCacheLimits cache_limits(const config::Settings& settings) {
-  return {settings.cache.memory_bytes / 2, settings.cache.open_files / 2};
+archive::StudyCacheLimits cache_limits(const config::Settings& settings, std::uint64_t open_files) {
+  return {settings.cache.memory_bytes / 2, std::min(settings.cache.open_files, open_files / 4) / 2};
 }
 
 archive::SharedLives shared_lives(const config::Settings& settings) {
@@ -198,7 +198,7 @@ class App::Parts {
         versions(version_reader(settings, *index)),
         studies(cache.get(), shared_lives(settings)),
         outbox(outbox_to(cache.get(), *index, tenant, settings)),
-        retrieves(*index, *objects, sharing(), cache_limits(settings)),
+        retrieves(*index, *objects, sharing(), cache_limits(settings, open_files)),
         store(*index, *objects, disk_pool, store_settings(settings), &retrieves),
         deletes(*index, in_seconds(settings.deletes.object_grace), &retrieves),
         queries(*index, &studies),

@@ -62,7 +62,7 @@ using Parts = std::vector<std::vector<http::Segment>>;
 /// The value's parts: a frame each for compressed Pixel Data, else one.
 Result<Parts> cut_parts(PixelSource& source, const archive::LocatedInstance& instance, const dicom::BulkItem* item) {
   Parts parts;
-  const auto& pixels = instance.layout.pixels;
+  const auto& pixels = instance.layout->pixels;
   if (item != nullptr) {
     parts.push_back(source.value(*item));
   } else if (pixels.kind == PixelLayout::Kind::kEncapsulated) {
@@ -107,7 +107,7 @@ Task<Response> retrieve_value(Services& services, Request& request, bool by_path
   auto found = co_await find_instance(services, request.context, *path);
   if (!found) co_return http::problem(found.error());
   const archive::InstancePtr instance = *found;
-  const auto& pixels = instance->layout.pixels;
+  const auto& pixels = instance->layout->pixels;
 
   std::string name = request.parameter("path");
   const std::string pixel_name = dicom::to_hex8(pixels.element);
@@ -115,7 +115,7 @@ Task<Response> retrieve_value(Services& services, Request& request, bool by_path
   if (name.empty())
     co_return http::problem(404, "which bulk data? The path goes on as the metadata's BulkDataURI does");
   const bool is_pixels = name == pixel_name && pixels.kind != PixelLayout::Kind::kNone;
-  const dicom::BulkItem* item = is_pixels ? nullptr : instance->layout.find_bulk(name);
+  const dicom::BulkItem* item = is_pixels ? nullptr : instance->layout->find_bulk(name);
   if (!is_pixels && item == nullptr) {
     co_return http::problem(404,
                             by_path ? "the instance has no bulk data of that path" : "the instance has no Pixel Data");

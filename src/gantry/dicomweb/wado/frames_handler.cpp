@@ -26,7 +26,7 @@ Task<Response> retrieve_frames(Services& services, Request& request) {
   auto found = co_await find_instance(services, request.context, *path);
   if (!found) co_return http::problem(found.error());
   const archive::InstancePtr instance = *found;
-  const auto& pixels = instance->layout.pixels;
+  const auto& pixels = instance->layout->pixels;
   if (pixels.kind == dicom::PixelLayout::Kind::kNone) co_return http::problem(404, "the instance has no Pixel Data");
   if (pixels.kind == dicom::PixelLayout::Kind::kUnusable) {
     co_return http::problem(406, "frames of this instance can't be had by number: " + pixels.problem);
@@ -35,7 +35,7 @@ Task<Response> retrieve_frames(Services& services, Request& request) {
   // Known before the ETag is asked for: a frame that is not there has no representation that If-None-Match: * could
   // name.
   for (const auto number : *numbers) {
-    if (const auto frame = instance->layout.frame(number); !frame) co_return http::problem(frame.error());
+    if (const auto frame = instance->layout->frame(number); !frame) co_return http::problem(frame.error());
   }
 
   const auto type = pixel_type(*instance);

@@ -34,9 +34,9 @@ Result<InstancePath> instance_path(const http::Request& request) {
 Task<Result<archive::InstancePtr>> find_instance(Services& services, const RequestContext& context,
                                                  const InstancePath& path) {
   auto warm = co_await services.retrieves.find(context, path.study, *path.series, *path.sop);
-  if (!warm || *warm) co_return warm;
-  auto work = [&services, context, path] {
-    return services.retrieves.locate(context, path.study, *path.series, *path.sop);
+  if (!warm || (*warm && (*warm)->file)) co_return warm;
+  auto work = [&services, context, path, found = *std::move(warm)] {
+    return services.retrieves.locate(context, path.study, *path.series, *path.sop, found);
   };
   co_return co_await run_on(services.disk_pool, std::move(work));
 }

@@ -36,7 +36,7 @@ Result<std::vector<std::uint32_t>> parse_frame_list(std::string_view text) {
 }
 
 PixelType pixel_type(const archive::LocatedInstance& instance) {
-  const auto& pixels = instance.layout.pixels;
+  const auto& pixels = instance.layout->pixels;
   const bool fragments = pixels.kind == PixelLayout::Kind::kEncapsulated || !pixels.fragments.empty();
   const auto* syntax = dicom::find_transfer_syntax(instance.transfer_syntax);
   if (!fragments) return {"application/octet-stream", std::string(dicom::kExplicitLittleEndian), false};
@@ -76,7 +76,7 @@ class FramesStream final : public ByteStream {
 
   /// Of the whole body.
   [[nodiscard]] std::uint64_t length() const {
-    const auto& pixels = instance_->layout.pixels;
+    const auto& pixels = instance_->layout->pixels;
     MultipartPlan measured = parts_;
     std::uint64_t bytes = head(measured).size() + measured.closing().size();
     if (pixels.frames > 1) bytes += std::uint64_t{pixels.frames - 1} * head(measured).size();
@@ -111,12 +111,12 @@ class FramesStream final : public ByteStream {
 
   Result<void> open_next() {
     sent_ = 0;
-    if (next_ > instance_->layout.pixels.frames) {
+    if (next_ > instance_->layout->pixels.frames) {
       text_ = parts_.closing();
       closed_ = true;
       return {};
     }
-    GANTRY_LET(auto frame, instance_->layout.frame(next_++));
+    GANTRY_LET(auto frame, instance_->layout->frame(next_++));
     text_ = head(parts_);
     frame_ = range_stream(instance_->file, std::move(frame.ranges));
     return {};
@@ -143,13 +143,13 @@ http::Produced all_frames(archive::InstancePtr instance, MultipartPlan parts, co
 }
 
 PixelSource::PixelSource(archive::InstancePtr instance) : instance_(std::move(instance)) {
-  if (instance_->layout.inflated) inflated_ = inflated_access(instance_->file, instance_->layout.dataset_offset);
+  if (instance_->layout->inflated) inflated_ = inflated_access(instance_->file, instance_->layout->dataset_offset);
 }
 
 std::vector<http::Segment> PixelSource::cut(std::vector<ByteRange> ranges, unsigned word_bytes, std::uint64_t value_end,
                                             std::size_t listed_most) {
   std::vector<http::Segment> segments;
-  const bool swap = word_bytes > 1 && instance_->layout.big_endian;
+  const bool swap = word_bytes > 1 && instance_->layout->big_endian;
   if (!swap && inflated_ == nullptr && ranges.size() <= listed_most) {
     for (const auto& range : ranges)
       segments.emplace_back(http::FileRange{instance_->file, range.offset, range.length});
@@ -172,7 +172,7 @@ std::vector<http::Segment> PixelSource::cut(std::vector<ByteRange> ranges, unsig
 }
 
 Result<std::vector<http::Segment>> PixelSource::frame(std::uint32_t number) {
-  const auto& layout = instance_->layout;
+  const auto& layout = *instance_->layout;
   GANTRY_LET(auto frame, layout.frame(number));
   const std::uint64_t end = layout.pixels.value.offset + layout.pixels.value.length;
   const unsigned word = layout.pixels.kind == PixelLayout::Kind::kNative ? layout.pixels.word_bytes : 1;
@@ -193,7 +193,7 @@ Result<std::vector<http::Segment>> PixelSource::frame(std::uint32_t number) {
 }
 
 std::vector<http::Segment> PixelSource::whole() {
-  const auto& pixels = instance_->layout.pixels;
+  const auto& pixels = instance_->layout->pixels;
   if (!pixels.fragments.empty()) {
     return cut(pixels.fragments, 1, pixels.value.offset + pixels.value.length, kFragmentsOfValueMost);
   }
