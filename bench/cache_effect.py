@@ -21,7 +21,7 @@ import urllib.parse
 import requests
 from http_ratios import ROOT, Server, ct_slice, multipart, uids
 
-STUDIES, SERIES, INSTANCES = 20, 5, 40
+STUDIES, SERIES, INSTANCES = 4, 20, 100
 
 LUA = """
 local paths = {}

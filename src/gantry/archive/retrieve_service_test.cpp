@@ -111,7 +111,7 @@ TEST_F(SharedIndexTest, AWarmInstanceCostsAVersionReadAlone) {
 }
 
 TEST_F(SharedIndexTest, AnInstanceWhoseFileWasClosedIsOpenedAgainWithoutAskingWhereItIs) {
-  RetrieveService small(index_, archive_.objects, {&versions_}, {1 << 20, 8});  // a file in each shard
+  RetrieveService small(index_, archive_.objects, {&versions_}, {1 << 20, 1});
   const auto read = [&](const SopUid& sop) {
     const auto ctx = context_for();
     auto found = gantry::testing::await([&] { return small.find(ctx, study_, series_, sop); });
@@ -233,7 +233,7 @@ TEST(InstanceCache, ForgetsAStudyWithAllItsInstances) {
 }
 
 TEST(InstanceCache, StaysWithinItsOpenFilesAndKeepsWhatWasUsedLast) {
-  InstanceCache cache({64 << 20, 8 * 4});  // four in each shard
+  InstanceCache cache({64 << 20, 4});
   const TenantId tenant("t");
   for (int i = 0; i < 4; ++i) cache.put(tenant, instance("1", std::to_string(i)), 0);
   ASSERT_NE(cache.find(tenant, StudyUid("1"), SeriesUid("1"), SopUid("0")), nullptr);
@@ -252,11 +252,15 @@ TEST(InstanceCache, StaysWithinItsOpenFilesAndKeepsWhatWasUsedLast) {
 }
 
 TEST(InstanceCache, StaysWithinItsBytes) {
-  InstanceCache cache({8 * 100'000, 1024});
+  InstanceCache cache({100'000, 1024});
   const TenantId tenant("t");
   for (int i = 0; i < 1000; ++i) cache.put(tenant, instance("1", std::to_string(i)), 0);
   EXPECT_LE(cache.counters().bytes, 100'000U);
   EXPECT_GT(cache.counters().values, 10U);
+  EXPECT_NE(cache.find(tenant, StudyUid("1"), SeriesUid("1"), SopUid("999")), nullptr);
+  for (int i = 0; i < 1000; ++i) cache.put(tenant, instance("2." + std::to_string(i), "1"), 0);
+  EXPECT_LE(cache.counters().bytes, 100'000U);
+  EXPECT_NE(cache.find(tenant, StudyUid("2.999"), SeriesUid("1"), SopUid("1")), nullptr) << "whichever shard has room";
 }
 
 }  // namespace

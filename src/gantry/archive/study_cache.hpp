@@ -1,6 +1,8 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -45,7 +47,7 @@ class StudyCache {
 
   /// Without `close` a value goes when its files have to.
   explicit StudyCache(StudyCacheLimits limits, Close close = nullptr)
-      : limits_{limits.bytes / kShards, std::max<std::size_t>(limits.open_files / kShards, 1)}, close_(close) {}
+      : limits_(limits), close_(close) {}
 
   /// Null when it is not there.
   [[nodiscard]] Pointer find(const TenantId& tenant, const StudyUid& study, const SeriesUid& series,
@@ -79,30 +81,14 @@ class StudyCache {
   void put(const TenantId& tenant, const StudyUid& study, const SeriesUid& series, const SopUid& sop, Pointer value,
            Cost cost, std::uint64_t epoch_before) {
     if (cost.bytes > limits_.bytes || cost.open_files > limits_.open_files) return;
-    auto study_key = study_key_of(tenant, study);
-    Shard& shard = shard_of(study_key);
-    const std::scoped_lock lock(shard.mutex);
-    if (shard.epoch != epoch_before) return;
-    std::pair key(series.str(), sop.str());
-    if (const auto values = shard.studies.find(study_key); values != shard.studies.end()) {
-      if (const auto old = values->second.find(key); old != values->second.end()) drop(shard, old->second);
+    {
+      auto study_key = study_key_of(tenant, study);
+      Shard& shard = shard_of(study_key);
+      const std::scoped_lock lock(shard.mutex);
+      if (shard.epoch != epoch_before) return;
+      insert(shard, std::move(study_key), {series.str(), sop.str()}, std::move(value), cost);
     }
-    shard.entries.push_front({study_key, key, std::move(value), cost, {}});
-    shard.studies[std::move(study_key)].emplace(std::move(key), shard.entries.begin());
-    shard.used.bytes += cost.bytes;
-    shard.used.open_files += cost.open_files;
-    if (cost.open_files > 0) {
-      shard.open.push_front(shard.entries.begin());
-      shard.entries.front().open = shard.open.begin();
-    }
-    while (shard.used.bytes > limits_.bytes) drop(shard, std::prev(shard.entries.end()));
-    while (shard.used.open_files > limits_.open_files) {
-      if (close_ == nullptr) {
-        drop(shard, shard.open.back());
-      } else {
-        close(shard, *shard.open.back());
-      }
-    }
+    trim();
   }
 
   /// Forgets an instance; with an empty `sop` the series, with an empty `series` the study.
@@ -126,7 +112,7 @@ class StudyCache {
     for (const auto& shard : shards_) {
       const std::scoped_lock lock(shard.mutex);
       sum.values += shard.entries.size();
-      sum.bytes += shard.used.bytes;
+      sum.bytes += shard.bytes;
       sum.hits += shard.hits;
       sum.misses += shard.misses;
     }
@@ -152,7 +138,7 @@ class StudyCache {
     Entries entries;
     Open open;  ///< those with open files, most recently used first
     std::unordered_map<std::string, std::map<Key, typename Entries::iterator>> studies;
-    Cost used{0, 0};
+    std::atomic<std::size_t> bytes{0}, open_files{0};  ///< of the entries; changed under the lock, read without it
     std::uint64_t epoch = 0;
     std::uint64_t hits = 0, misses = 0;
   };
@@ -161,22 +147,64 @@ class StudyCache {
     return tenant.str() + '/' + study.str();
   }
   Shard& shard_of(const std::string& study_key) { return shards_[std::hash<std::string>{}(study_key) % kShards]; }
+  static void insert(Shard& shard, std::string study_key, Key key, Pointer value, Cost cost) {
+    if (const auto values = shard.studies.find(study_key); values != shard.studies.end()) {
+      if (const auto old = values->second.find(key); old != values->second.end()) drop(shard, old->second);
+    }
+    shard.entries.push_front({study_key, key, std::move(value), cost, {}});
+    shard.studies[std::move(study_key)].emplace(std::move(key), shard.entries.begin());
+    shard.bytes += cost.bytes;
+    shard.open_files += cost.open_files;
+    if (cost.open_files > 0) {
+      shard.open.push_front(shard.entries.begin());
+      shard.entries.front().open = shard.open.begin();
+    }
+  }
+  /// The shards share the limits: the one with the most gives something up, until all is within them.
+  void trim() {
+    while (used(&Shard::bytes) > limits_.bytes) {
+      Shard& shard = largest(&Shard::bytes);
+      const std::scoped_lock lock(shard.mutex);
+      if (!shard.entries.empty()) drop(shard, std::prev(shard.entries.end()));
+    }
+    while (used(&Shard::open_files) > limits_.open_files) {
+      Shard& shard = largest(&Shard::open_files);
+      const std::scoped_lock lock(shard.mutex);
+      if (shard.open.empty()) continue;
+      if (close_ == nullptr) {
+        drop(shard, shard.open.back());
+      } else {
+        close(shard, *shard.open.back());
+      }
+    }
+  }
+  using Amount = std::atomic<std::size_t>;
+  [[nodiscard]] std::size_t used(Amount Shard::*amount) const {
+    std::size_t sum = 0;
+    for (const Shard& shard : shards_) sum += shard.*amount;
+    return sum;
+  }
+  Shard& largest(Amount Shard::*amount) {
+    return *std::max_element(shards_.begin(), shards_.end(), [amount](const Shard& a, const Shard& b) {
+      return (a.*amount).load() < (b.*amount).load();
+    });
+  }
   static void drop(Shard& shard, typename Entries::iterator entry) {
     const auto values = shard.studies.find(entry->study_key);
     values->second.erase(entry->key);
     if (values->second.empty()) shard.studies.erase(values);
-    shard.used.bytes -= entry->cost.bytes;
-    shard.used.open_files -= entry->cost.open_files;
+    shard.bytes -= entry->cost.bytes;
+    shard.open_files -= entry->cost.open_files;
     if (entry->cost.open_files > 0) shard.open.erase(entry->open);
     shard.entries.erase(entry);
   }
   void close(Shard& shard, Entry& entry) {
     entry.value = close_(*entry.value);
     shard.open.erase(entry.open);
-    shard.used.open_files -= std::exchange(entry.cost.open_files, 0);
+    shard.open_files -= std::exchange(entry.cost.open_files, 0);
   }
 
-  StudyCacheLimits limits_;  ///< of one shard
+  const StudyCacheLimits limits_;
   const Close close_;
   std::array<Shard, kShards> shards_;
 };

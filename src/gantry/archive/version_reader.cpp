@@ -12,6 +12,7 @@ namespace {
 constexpr std::chrono::seconds kStatementMost{5};
 /// A tenant that changed within it is busy.
 constexpr std::chrono::milliseconds kBusy{500};
+constexpr std::chrono::microseconds kPatience{100};
 constexpr std::size_t kKnownMost = 65'536, kTenantsMost = 4'096;
 
 std::string name_of(const index::VersionKey& key) {
@@ -109,15 +110,19 @@ std::optional<std::vector<std::uint64_t>> VersionReader::known(const std::vector
 }
 
 void VersionReader::run() {
+  std::size_t last = 0;  // how many the round before answered
   for (;;) {
     Round round;
     {
       std::unique_lock lock(mutex_);
       wake_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
       if (waiting_.empty()) return;  // stopping, and nobody waits
+      // Whoever was answered just now mostly comes back at once: a moment's patience makes one statement of several.
+      if (last > 1) wake_.wait_for(lock, kPatience, [&] { return stopping_ || waiting_.size() >= last; });
       while (!waiting_.empty() && round.take(waiting_.front())) waiting_.pop_front();
       for (const auto& key : round.keys) round.own_writes.try_emplace(key.tenant.str(), tenants_[key.tenant.str()].own_writes);
     }
+    last = round.waiters.size();
     answer(round);
   }
 }
