@@ -307,7 +307,8 @@ void RetrieveService::keep(const RequestContext& ctx, const StudyUid& study, con
                            const PreparedPtr& made, std::uint64_t epoch) {
   std::size_t bytes = 1024;
   for (const auto& document : made->series) {
-    bytes += 1024 + document.chunks.capacity() * sizeof(SeriesDocument::Chunk) + document.deflated.capacity();
+    bytes += 1024 + document.chunks.capacity() * sizeof(SeriesDocument::Chunk) +
+             2 * document.deflated.capacity();  // once more in the whole answer
     if (document.built) bytes += document.file->size() / kBuiltShare;
   }
   prepared_.put(ctx.tenant, study, series, SopUid(), made, {bytes, made->series.size()}, epoch);

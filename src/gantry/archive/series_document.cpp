@@ -11,7 +11,8 @@ namespace gantry::archive {
 namespace {
 
 // The object ends in a table of its chunks (plain and deflated bytes of each, 4 and 4) and a trailer of fixed size.
-// Numbers are little-endian.
+// Numbers are little-endian. Before the first chunk lies a '[', behind the plain bytes of the last a ']'; documents of the
+// first version have neither, which shows in where their table lies.
 //   0  magic            8   version          16  instances   20  damaged
 //   24 chunks           28  CRC-32 of plain  32  CRC-32 of table and of the trailer up to here
 constexpr std::string_view kMagic = "GANTRYSJ";
@@ -95,14 +96,15 @@ class SeriesDocumentWriter::Impl {
   Impl(storage::StagedObject& object, std::size_t chunk_bytes) : object_(object), chunk_bytes_(chunk_bytes) {}
 
   Result<void> add(std::string_view json) {
+    if (plain_.size() >= chunk_bytes_) GANTRY_TRY(write_chunk({}));
     if (instances > 0) plain_ += ',';
     ++instances;
     plain_ += json;
-    return plain_.size() >= chunk_bytes_ ? write_chunk() : Result<void>();
+    return {};
   }
 
   Result<void> finish(std::uint64_t version) {
-    if (!plain_.empty()) GANTRY_TRY(write_chunk());
+    if (!plain_.empty()) GANTRY_TRY(write_chunk("]"));
     std::string end = table_;
     end += kMagic;
     put(end, version);
@@ -119,10 +121,12 @@ class SeriesDocumentWriter::Impl {
  private:
   Result<void> write(std::string_view text) { return object_.write(std::as_bytes(std::span(text))); }
 
-  Result<void> write_chunk() {
+  Result<void> write_chunk(std::string_view end) {
     crc_ = crc_of(crc_, plain_);
     const std::string deflated = deflater_.flushed(plain_);
+    if (table_.empty()) GANTRY_TRY(write("["));
     GANTRY_TRY(write(plain_));
+    GANTRY_TRY(write(end));
     GANTRY_TRY(write(deflated));
     put(table_, static_cast<std::uint32_t>(plain_.size()));
     put(table_, static_cast<std::uint32_t>(deflated.size()));
@@ -165,15 +169,20 @@ Result<SeriesDocument> read_series_document(std::shared_ptr<const OpenFile> file
   document.crc32 = get<std::uint32_t>(trailer, 28);
   std::uint64_t offset = 0;
   for (std::uint32_t i = 0; i < count; ++i) {
-    const SeriesDocument::Chunk chunk{offset, get<std::uint32_t>(table, i * kEntryBytes),
-                                      get<std::uint32_t>(table, i * kEntryBytes + 4)};
-    offset += std::uint64_t{chunk.plain} + chunk.deflated;
-    document.chunks.push_back(chunk);
+    const auto plain = get<std::uint32_t>(table, i * kEntryBytes), deflated = get<std::uint32_t>(table, i * kEntryBytes + 4);
+    document.chunks.push_back({offset, offset + plain, plain, deflated});
+    offset += std::uint64_t{plain} + deflated;
   }
-  if (offset != table_at) return broken();
+  constexpr std::uint64_t kBrackets = 2;
+  document.is_array = count > 0 && offset + kBrackets == table_at;
+  if (offset != table_at && !document.is_array) return broken();
+  if (document.is_array) {
+    for (SeriesDocument::Chunk& chunk : document.chunks) ++chunk.offset, ++chunk.deflated_offset;
+    ++document.chunks.back().deflated_offset;
+  }
   if (document.deflated_size() <= kDeflatedInMemoryMost) {
     for (const SeriesDocument::Chunk& chunk : document.chunks) {
-      GANTRY_LET(const std::string part, read_text(*file, chunk.offset + chunk.plain, chunk.deflated));
+      GANTRY_LET(const std::string part, read_text(*file, chunk.deflated_offset, chunk.deflated));
       document.deflated += part;
     }
   }

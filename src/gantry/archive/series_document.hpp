@@ -17,11 +17,11 @@
 namespace gantry::archive {
 
 struct SeriesDocument {
-  /// The plain bytes lie at `offset`, their deflated form behind them. Deflated chunks of a series follow on each
+  /// The plain bytes lie at `offset`, their deflated form at `deflated_offset`. Deflated chunks of a series follow on each
   /// other: blocks of RFC 1951 none of which is the last, on byte boundaries, that look back no further than the
   /// series' begin.
   struct Chunk {
-    std::uint64_t offset = 0;
+    std::uint64_t offset = 0, deflated_offset = 0;
     std::uint32_t plain = 0, deflated = 0;  ///< bytes
     bool operator==(const Chunk&) const = default;
   };
@@ -31,6 +31,8 @@ struct SeriesDocument {
   std::uint32_t damaged = 0;    ///< left out, as their stored attributes could not be read
   std::uint32_t crc32 = 0;      ///< of the plain bytes (RFC 1952)
   std::vector<Chunk> chunks;
+  /// A '[' lies before the first plain byte and a ']' behind the last: the document is an array as it lies there.
+  bool is_array = false;
   bool built = false;  ///< on demand, in a file without a name
   /// All deflated bytes, when they are few: what is asked for most is then sent without a system call of its own.
   std::string deflated;

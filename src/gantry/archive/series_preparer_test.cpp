@@ -45,7 +45,7 @@ std::string plain_of(const SeriesDocument& document) {
 std::string inflated(const SeriesDocument& document) {
   std::string deflated;
   for (const auto& chunk : document.chunks) {
-    deflated += read(*document.file, chunk.offset + chunk.plain, chunk.deflated);
+    deflated += read(*document.file, chunk.deflated_offset, chunk.deflated);
   }
   EXPECT_EQ(document.deflated, deflated) << "so few bytes are in memory, too";
   deflated += std::string("\x01\x00\x00\xff\xff", 5);  // a last block without bytes
@@ -122,6 +122,29 @@ TEST_F(SeriesPreparerTest, MakesWhatTheRowsSay) {
   const std::string plain = plain_of(document);
   EXPECT_EQ(document.crc32, crc32_z(0, reinterpret_cast<const Bytef*>(plain.data()), plain.size()));
   EXPECT_EQ(work().claimed(), 0U) << "it is not due any more";
+}
+
+TEST_F(SeriesPreparerTest, ADocumentIsAnArrayAsItLiesThereAndThoseOfTheFirstVersionAreNot) {
+  archive.store(instance_of(1));
+  archive.store(instance_of(2));
+  EXPECT_EQ(work().ready, 1U);
+  const auto found = prepared(kSeries);
+  ASSERT_NE(found, nullptr);
+  const SeriesDocument& document = found->series[0];
+  ASSERT_TRUE(document.is_array);
+  ASSERT_EQ(document.chunks.size(), 1U);
+  const auto& chunk = document.chunks[0];
+  EXPECT_EQ(read(*document.file, chunk.offset - 1, chunk.plain + 2), "[" + by_rows() + "]");
+  // The first version: the same without brackets.
+  std::string bytes = read(*document.file, 0, document.file->size());
+  bytes.erase(chunk.offset + chunk.plain, 1).erase(0, 1);
+  auto staged = archive.objects.stage(context_for());
+  ASSERT_TRUE((*staged)->write(std::as_bytes(std::span(bytes))));
+  const auto old = read_series_document(*archive.objects.open_staged(context_for(), *std::move(staged)));
+  ASSERT_TRUE(old) << old.error().detail();
+  EXPECT_FALSE(old->is_array);
+  EXPECT_EQ(plain_of(*old), by_rows());
+  EXPECT_EQ(inflated(*old), by_rows());
 }
 
 TEST_F(SeriesPreparerTest, AStudyHasItsSeriesInOrder) {

@@ -12,7 +12,8 @@ namespace gantry::http {
 
 namespace {
 
-constexpr std::uint64_t kProbeStep = 64 * 1024;
+// What was read together is evicted together, mostly from its begin on: few looks tell nearly as much as many.
+constexpr std::uint64_t kProbeStep = 256 * 1024;
 constexpr std::size_t kSkipBytes = 64 * 1024;
 
 std::uint64_t length_of(const SendPiece& piece) {

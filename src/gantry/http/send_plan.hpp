@@ -49,7 +49,7 @@ struct SendPlan {
 [[nodiscard]] std::shared_ptr<ByteStream> as_stream(SendPlan plan);
 
 /// How many bytes from `offset` on are in the page cache, so that sendfile(2) won't wait for a disk: found by reading
-/// single bytes, 64 kB apart, with RWF_NOWAIT. At most `length`.
+/// single bytes, 256 kB apart, with RWF_NOWAIT. At most `length`.
 [[nodiscard]] std::uint64_t cached_prefix(int fd, std::uint64_t offset, std::uint64_t length);
 /// Reads a range so that it is in the page cache. Blocking. Errors are left to the sending that follows.
 void read_ahead(int fd, std::uint64_t offset, std::uint64_t length);

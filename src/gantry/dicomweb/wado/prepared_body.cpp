@@ -37,6 +37,9 @@ class Plan {
     flush();
     body_.add(http::FileRange{document.file, offset, length});
   }
+  /// Nothing but texts so far?
+  [[nodiscard]] bool is_text() const { return body_.segments.empty(); }
+  std::string take_text() { return std::move(text_); }
   http::BodyPlan finish() {
     flush();
     return std::move(body_);
@@ -60,6 +63,16 @@ std::string little_endian(std::uint32_t number) {
 
 http::BodyPlan prepared_array(const PreparedMetadata& prepared) {
   Plan plan;
+  if (prepared.series.size() == 1 && prepared.series[0].is_array) {
+    // With its own brackets: mostly one range, one system call.
+    const SeriesDocument& document = prepared.series[0];
+    for (std::size_t i = 0; i < document.chunks.size(); ++i) {
+      const std::uint64_t before = i == 0 ? 1 : 0, behind = i + 1 == document.chunks.size() ? 1 : 0;
+      const auto& chunk = document.chunks[i];
+      plan.range(document, chunk.offset - before, before + chunk.plain + behind);
+    }
+    return plan.finish();
+  }
   walk(
       prepared,
       [&](char bracket, bool) {
@@ -72,6 +85,11 @@ http::BodyPlan prepared_array(const PreparedMetadata& prepared) {
 }
 
 http::BodyPlan prepared_gzip(const PreparedMetadata& prepared) {
+  if (auto known = prepared.gzip.load()) {
+    http::BodyPlan body;
+    body.add(std::move(known));
+    return body;
+  }
   Plan plan;
   plan.text("\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"sv);  // deflate, no name, no time, no system
   uLong crc = crc32_z(0, nullptr, 0);
@@ -88,7 +106,7 @@ http::BodyPlan prepared_gzip(const PreparedMetadata& prepared) {
       [&](const SeriesDocument& document) {
         plan.text(document.deflated);
         if (document.deflated.empty()) {
-          for (const auto& chunk : document.chunks) plan.range(document, chunk.offset + chunk.plain, chunk.deflated);
+          for (const auto& chunk : document.chunks) plan.range(document, chunk.deflated_offset, chunk.deflated);
         }
         const std::uint64_t plain = document.plain_size();
         crc = crc32_combine(crc, document.crc32, static_cast<z_off_t>(plain));
@@ -96,7 +114,12 @@ http::BodyPlan prepared_gzip(const PreparedMetadata& prepared) {
       });
   plan.text(little_endian(static_cast<std::uint32_t>(crc)));
   plan.text(little_endian(static_cast<std::uint32_t>(size)));
-  return plan.finish();
+  if (!plan.is_text()) return plan.finish();
+  auto whole = std::make_shared<const std::string>(plan.take_text());
+  prepared.gzip.store(whole);
+  http::BodyPlan body;
+  body.add(std::move(whole));
+  return body;
 }
 
 NextObject prepared_pieces(archive::PreparedPtr prepared, std::string root) {
