@@ -26,6 +26,12 @@ inline JsonOutcome failed(const JsonClaim& claim, std::string error, std::chrono
   return outcome;
 }
 
+inline JsonOutcome handed_back(const JsonClaim& claim) {
+  JsonOutcome outcome = ready(claim, "");
+  outcome.handed_back = true;
+  return outcome;
+}
+
 TYPED_TEST_P(IndexContract, AClaimGivesADueSeriesToOneWorkerOldestFirst) {
   auto& index = this->index();
   this->commit(this->ctx, {instance("1", "1.2", "1.2.1"), instance("1", "1.1", "1.1.1")});

@@ -11,6 +11,7 @@
 #include "contract/index_claims_contract.hpp"
 #include "contract/index_concurrency_contract.hpp"
 #include "contract/index_json_contract.hpp"
+#include "contract/index_json_state_contract.hpp"
 #include "contract/index_reference_contract.hpp"
 #include "contract/index_storing_contract.hpp"
 
@@ -30,6 +31,8 @@ REGISTER_TYPED_TEST_SUITE_P(
     AClaimGivesADueSeriesToOneWorkerOldestFirst, AFinishedClaimIsReadyUntilTheSeriesChanges,
     ALostLeaseMakesTheSeriesPendingAgainAndTheFifthIsTheLast, AFailedSeriesWaitsForItsNextTryAndIsGivenUpAfterTheFifth,
     ADeletedSeriesTakesItsJsonAlong, OfManyWorkersEachSeriesGoesToOne, WorkersBesideStoresAndDeletesMakeEveryJson,
+    ARenewedClaimStaysItsOwners, AClaimHandedBackIsDueAtOnceAndCostsNoTry, EverySeriesIsInOneOfTheTotals,
+    AnOperatorsRetryGivesFailedSeriesAllTheirTries,
     EveryCallAnswersAsTheReferenceDoesForTwoTenants);
 
 }  // namespace gantry::index::contract

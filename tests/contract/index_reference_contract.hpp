@@ -44,6 +44,7 @@ class WholeAnswer {
     std::sort(due.begin(), due.end());
     for (const auto& key : due) add({"to delete", key});
     add_due(must(index_.get_json_metaes(tenants_[0], soon(), 100'000)));
+    add_json_state();
     for (const std::string& difference : must(index_.verify_counts(tenants_[0]))) add({"wrong count", difference});
     return lines_;
   }
@@ -54,10 +55,11 @@ class WholeAnswer {
       expect_sensible(claim.lease_until);
       const std::string place = claim.state.tenant_id + "/" + claim.state.study_uid + "/" + claim.state.series_uid;
       const ObjectKey key("json/" + place + "/" + std::to_string(claim.state.version) + "-" + std::to_string(round));
-      const auto fate = std::hash<std::string>()(key.str()) % 4;
+      const auto fate = std::hash<std::string>()(key.str()) % 5;
       std::string line = place + " try " + text(claim.retry_times) + " version " + text(claim.state.version);
       if (fate > 0) {
         const JsonOutcome outcome = fate == 1   ? failed(claim, "bad 𠮷", kNoTime)
+                                    : fate == 4 ? handed_back(claim)
                                     : fate == 2 ? failed(claim, "bad", kNoTime, key.str())
                                                 : ready(claim, key.str());
         const auto ended =
@@ -147,6 +149,24 @@ class WholeAnswer {
     add({"json", json->tenant_id, json->study_uid, json->series_uid, json->study_uid_hash, json->series_uid_hash,
          json->study_date_origin, text(json->created_time), text(json->flag_time), text(json->json_status),
          text(json->retry_times), text(json->version), json->object_key, json->last_error});
+  }
+  void add_json_state() {
+    const JsonTotals totals = must(index_.json_totals(tenants_[0]));
+    add({"json totals", text(totals.ready), text(totals.pending), text(totals.running), text(totals.failed),
+         text(totals.given_up), totals.oldest_due ? text(*totals.oldest_due) : "none"});
+    std::vector<std::string> failures;  // in an order of the index's own
+    for (const bool given_up : {true, false}) {
+      JsonFailureQuery query;
+      query.given_up = given_up;
+      query.limit = 100'000;
+      for (const JsonFailure& failure : must(index_.json_failures(tenants_[0], query))) {
+        const JsonRow& row = failure.row;
+        failures.push_back(row.tenant_id + "/" + row.study_uid + "/" + row.series_uid + " " + text(row.json_status) +
+                           " tries " + text(row.retry_times) + " next " + text(failure.next_at) + row.last_error);
+      }
+    }
+    std::sort(failures.begin(), failures.end());
+    for (const auto& failure : failures) add({"failure", failure});
   }
   // Those with given times come first and in order; the clock's may be the same for some and not for others.
   void add_due(std::vector<StateRow> due) {

@@ -222,6 +222,15 @@ class FaultyIndex final : public index::InstanceIndex {
                            std::string_view owner) override {
     return index_.finish_json(ctx, outcome, owner);
   }
+  Result<bool> renew_json(const RequestContext& ctx, const StudyUid& study, const SeriesUid& series,
+                          std::string_view owner, std::chrono::seconds lease) override {
+    return index_.renew_json(ctx, study, series, owner, lease);
+  }
+  Result<index::JsonTotals> json_totals(const RequestContext& ctx) override { return index_.json_totals(ctx); }
+  Result<std::vector<index::JsonFailure>> json_failures(const RequestContext& ctx,
+                                                        const index::JsonFailureQuery& query) override {
+    return index_.json_failures(ctx, query);
+  }
   Result<void> check(const RequestContext& ctx) override { return index_.check(ctx); }
 
   struct Batch {

@@ -123,9 +123,20 @@ class InstanceIndex {
                                                     std::string_view owner, std::chrono::seconds lease) = 0;
   /// Ends a claim of ctx.tenant: the row becomes ready (1), or failed (2, due again after `retry_after`; 4 after the
   /// fifth try), its object before is queued for deletion when there is a new one. Unless the series changed meanwhile,
-  /// it is not due any more when it is ready or failed for good. False, and nothing changes: `owner` has not got this
+  /// it is not due any more when it is ready or failed for good. Handed back, it is pending (0). False, and nothing changes: `owner` has not got this
   /// claim (any more), and the object it made is its own to remove.
   virtual Result<bool> finish_json(const RequestContext& ctx, const JsonOutcome& outcome, std::string_view owner) = 0;
+
+  /// Lets a claim of ctx.tenant last for `lease` from now, by the database's clock. False, and nothing changes: `owner`
+  /// has not got it (any more). One whose lease ran out, and that nobody else took meanwhile, is its owner's still.
+  virtual Result<bool> renew_json(const RequestContext& ctx, const StudyUid& study, const SeriesUid& series,
+                                  std::string_view owner, std::chrono::seconds lease) = 0;
+  /// Counts all series by how their JSON stands, in one state of the index where the database can. Walks
+  /// dicom_json_meta and dicom_state_meta: for operators, not for requests. All tenants.
+  virtual Result<JsonTotals> json_totals(const RequestContext& ctx) = 0;
+  /// Series whose JSON failed, in an order of the index's own that does not change: a page begins after the last one of
+  /// the page before. May walk dicom_json_meta. All tenants, unless the query names one.
+  virtual Result<std::vector<JsonFailure>> json_failures(const RequestContext& ctx, const JsonFailureQuery& query) = 0;
 
   /// Fails when the index can't answer now: for /readyz.
   virtual Result<void> check(const RequestContext& ctx) = 0;

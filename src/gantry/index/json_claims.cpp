@@ -71,7 +71,36 @@ JsonTask given_up(JsonTask task) {
 }
 
 bool has_claim(const JsonTask& task, const JsonOutcome& outcome, std::string_view owner) {
-  return is(task, JsonStatus::kRunning) && task.lease_owner == owner && task.row.version == outcome.version;
+  return has_claim(task, owner) && task.row.version == outcome.version;
+}
+
+bool has_claim(const JsonTask& task, std::string_view owner) {
+  return is(task, JsonStatus::kRunning) && task.lease_owner == owner;
+}
+
+JsonCount counted_as(std::uint64_t state_version, bool due, const JsonTask* task, Timestamp now) {
+  const bool present = task != nullptr && task->row.version >= state_version;
+  if (!due) return present && is(*task, JsonStatus::kFailedForGood) ? JsonCount::kGivenUp : JsonCount::kReady;
+  if (task != nullptr && is(*task, JsonStatus::kRunning) && task->lease_until > now) return JsonCount::kRunning;
+  return present && is(*task, JsonStatus::kFailed) ? JsonCount::kFailed : JsonCount::kPending;
+}
+
+void add_to(JsonTotals& totals, JsonCount as) {
+  switch (as) {
+    case JsonCount::kReady: ++totals.ready; break;
+    case JsonCount::kPending: ++totals.pending; break;
+    case JsonCount::kRunning: ++totals.running; break;
+    case JsonCount::kFailed: ++totals.failed; break;
+    case JsonCount::kGivenUp: ++totals.given_up; break;
+  }
+}
+
+bool is_failure(std::uint64_t state_version, const JsonTask& task, const JsonFailureQuery& query) {
+  const JsonRow& row = task.row;
+  return is(task, query.given_up ? JsonStatus::kFailedForGood : JsonStatus::kFailed) && row.version >= state_version &&
+         (!query.tenant || row.tenant_id == query.tenant->view()) &&
+         (!query.study || row.study_uid == query.study->view()) &&
+         (!query.series || row.series_uid == query.series->view());
 }
 
 JsonEnd ended(JsonTask task, const JsonOutcome& outcome, Timestamp now) {
@@ -82,6 +111,12 @@ JsonEnd ended(JsonTask task, const JsonOutcome& outcome, Timestamp now) {
   }
   end_lease(task);
   task.next_at = {};
+  if (outcome.handed_back) {
+    set(task, JsonStatus::kPending);
+    row.retry_times = std::max(row.retry_times - 1, 0);
+    end.task = std::move(task);
+    return end;
+  }
   row.last_error.clear();
   if (!outcome.failure) {
     set(task, JsonStatus::kReady);
@@ -104,6 +139,10 @@ Result<void> validate_claim(std::string_view owner, std::chrono::seconds lease) 
 }
 
 Result<void> validate_outcome(const JsonOutcome& outcome) {
+  if (outcome.handed_back) {
+    if (outcome.failure || !outcome.object_key.empty()) return Error::invalid("a claim handed back has no outcome");
+    return {};
+  }
   if (!outcome.failure) {
     if (outcome.object_key.empty()) return Error::invalid("JSON that is ready has an object");
     return {};

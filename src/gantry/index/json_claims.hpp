@@ -46,6 +46,14 @@ enum class JsonStep {
 
 /// Whether `owner` still has the claim that it wants to end.
 [[nodiscard]] bool has_claim(const JsonTask& task, const JsonOutcome& outcome, std::string_view owner);
+/// The same, of whatever version.
+[[nodiscard]] bool has_claim(const JsonTask& task, std::string_view owner);
+/// Where a series with its marker and its row counts in JsonTotals.
+enum class JsonCount { kReady, kPending, kRunning, kFailed, kGivenUp };
+void add_to(JsonTotals& totals, JsonCount as);
+[[nodiscard]] JsonCount counted_as(std::uint64_t state_version, bool due, const JsonTask* task, Timestamp now);
+/// Whether a series whose present version is `state_version` belongs to what the query asks for, its place aside.
+[[nodiscard]] bool is_failure(std::uint64_t state_version, const JsonTask& task, const JsonFailureQuery& query);
 struct JsonEnd {
   JsonTask task;
   std::string superseded;  ///< the key of an object that nobody needs any more; "": none

@@ -143,6 +143,40 @@ struct JsonOutcome {
     std::string error;  ///< for operators; its first 1,000 bytes are kept
   };
   std::optional<Failure> failure;
+  /// The claim is given back unused, without an object or a failure: the series is due at once, and the try is not
+  /// counted.
+  bool handed_back = false;
+};
+
+/// How the JSON of all series stands; each series is in one of the first five.
+struct JsonTotals {
+  std::uint64_t ready = 0;     ///< made of the present version
+  std::uint64_t pending = 0;   ///< never made, or of an older version, or its worker was lost
+  std::uint64_t running = 0;   ///< under a lease
+  std::uint64_t failed = 0;    ///< of the present version, to be tried again
+  std::uint64_t given_up = 0;  ///< of the present version, after all tries
+  /// When the series changed that could be claimed first, were it quiet for long enough; nullopt: none can be claimed.
+  std::optional<Timestamp> oldest_due;
+};
+
+/// A series whose JSON failed (2) or was given up (4), and did not change since.
+struct JsonFailure {
+  JsonRow row;
+  Timestamp next_at;  ///< of its next try, when it failed
+};
+
+struct JsonFailureQuery {
+  bool given_up = false;  ///< true: those given up; false: those that are to be tried again
+  std::optional<TenantId> tenant;
+  std::optional<StudyUid> study;
+  std::optional<SeriesUid> series;
+  struct Place {
+    TenantId tenant;
+    StudyUid study;
+    SeriesUid series;
+  };
+  std::optional<Place> after;  ///< the last one of the page before
+  std::size_t limit = 100;
 };
 
 enum class TenantState { kActive, kDisabled, kDeleting, kDeleted };

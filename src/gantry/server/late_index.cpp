@@ -222,6 +222,23 @@ Result<bool> LateIndex::finish_json(const RequestContext& ctx, const index::Json
   return index->finish_json(ctx, outcome, owner);
 }
 
+Result<bool> LateIndex::renew_json(const RequestContext& ctx, const StudyUid& study, const SeriesUid& series,
+                                   std::string_view owner, std::chrono::seconds lease) {
+  GANTRY_LET(auto* const index, opened());
+  return index->renew_json(ctx, study, series, owner, lease);
+}
+
+Result<index::JsonTotals> LateIndex::json_totals(const RequestContext& ctx) {
+  GANTRY_LET(auto* const index, opened());
+  return index->json_totals(ctx);
+}
+
+Result<std::vector<index::JsonFailure>> LateIndex::json_failures(const RequestContext& ctx,
+                                                                 const index::JsonFailureQuery& query) {
+  GANTRY_LET(auto* const index, opened());
+  return index->json_failures(ctx, query);
+}
+
 Result<void> LateIndex::check(const RequestContext& ctx) {
   GANTRY_LET(auto* const index, opened());
   return index->check(ctx);

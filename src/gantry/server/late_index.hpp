@@ -66,6 +66,11 @@ class LateIndex final : public index::InstanceIndex {
   Result<std::vector<index::JsonClaim>> claim_json(const RequestContext& ctx, index::Timestamp end_time, std::size_t limit,
                                             std::string_view owner, std::chrono::seconds lease) override;
   Result<bool> finish_json(const RequestContext& ctx, const index::JsonOutcome& outcome, std::string_view owner) override;
+  Result<bool> renew_json(const RequestContext& ctx, const StudyUid& study, const SeriesUid& series,
+                          std::string_view owner, std::chrono::seconds lease) override;
+  Result<index::JsonTotals> json_totals(const RequestContext& ctx) override;
+  Result<std::vector<index::JsonFailure>> json_failures(const RequestContext& ctx,
+                                                        const index::JsonFailureQuery& query) override;
   Result<void> check(const RequestContext& ctx) override;
   [[nodiscard]] std::optional<index::PoolStats> pool_stats() const override;
 

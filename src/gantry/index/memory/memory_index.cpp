@@ -35,7 +35,7 @@ Result<std::vector<Committed>> MemoryIndex::commit(const RequestContext& ctx, st
     for (auto& outcome : outcomes) outcome.outcome = Committed::Outcome::kNoTenant;
     return outcomes;
   }
-  const Timestamp now = timestamp_now();
+  const Timestamp now = now_();
   std::set<std::string> settled;
   for (std::size_t i = 0; i < batch.size(); ++i) {
     outcomes[i] = commit_one(tenant->second, ctx.tenant, batch[i], policy, settled, now);
@@ -210,7 +210,7 @@ Result<std::uint64_t> MemoryIndex::remove(const RequestContext& ctx, const Study
     series_of_sop = SeriesUid(place.second);
   }
   if (going.empty()) return std::uint64_t{0};
-  const Timestamp now = timestamp_now();
+  const Timestamp now = now_();
   const std::uint64_t version = ++tenant->second.change_no;
   for (const auto& uid : going) drop(tenant->second, uid, now + object_grace, version, now);
   tenant->second.changes.push_back({version, Change::Action::kDeleted, study,
@@ -222,7 +222,7 @@ Result<std::vector<ObjectKey>> MemoryIndex::due_deletions(const RequestContext& 
   const std::scoped_lock lock(mutex_);
   GANTRY_TRY(in_time(ctx));
   std::vector<std::pair<Timestamp, std::string>> due;
-  const Timestamp now = timestamp_now();
+  const Timestamp now = now_();
   for (const auto& [key, queued] : delete_queue_) {
     if (queued.due <= now) due.emplace_back(queued.due, key);
   }
@@ -246,7 +246,7 @@ Result<void> MemoryIndex::deletion_failed(const RequestContext& ctx, const Objec
   GANTRY_TRY(in_time(ctx));
   if (const auto queued = delete_queue_.find(key.str()); queued != delete_queue_.end()) {
     ++queued->second.attempts;
-    queued->second.due = timestamp_now() + retry_after;
+    queued->second.due = now_() + retry_after;
   }
   return {};
 }

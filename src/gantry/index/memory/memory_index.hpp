@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <mutex>
 #include <set>
@@ -8,6 +9,7 @@
 
 #include "gantry/index/instance_index.hpp"
 #include "gantry/index/json_claims.hpp"
+#include "gantry/index/state_row.hpp"
 
 namespace gantry::index {
 
@@ -15,7 +17,9 @@ namespace gantry::index {
 /// Searches look at every row.
 class MemoryIndex final : public InstanceIndex {
  public:
-  MemoryIndex() = default;
+  using Now = std::function<Timestamp()>;
+  /// `now` is the database's clock, so that tests can let leases run out.
+  explicit MemoryIndex(Now now = timestamp_now) : now_(std::move(now)) {}
 
   Result<std::vector<Committed>> commit(const RequestContext& ctx, std::span<const InstanceRecord> batch,
                                         ConflictPolicy policy) override;
@@ -51,6 +55,10 @@ class MemoryIndex final : public InstanceIndex {
   Result<std::vector<JsonClaim>> claim_json(const RequestContext& ctx, Timestamp end_time, std::size_t limit,
                                             std::string_view owner, std::chrono::seconds lease) override;
   Result<bool> finish_json(const RequestContext& ctx, const JsonOutcome& outcome, std::string_view owner) override;
+  Result<bool> renew_json(const RequestContext& ctx, const StudyUid& study, const SeriesUid& series,
+                          std::string_view owner, std::chrono::seconds lease) override;
+  Result<JsonTotals> json_totals(const RequestContext& ctx) override;
+  Result<std::vector<JsonFailure>> json_failures(const RequestContext& ctx, const JsonFailureQuery& query) override;
   Result<void> check(const RequestContext& ctx) override;
 
  private:
@@ -98,6 +106,7 @@ class MemoryIndex final : public InstanceIndex {
   Result<std::vector<Hit>> hits(const RequestContext& ctx, const SearchQuery& query) const;
   Result<std::vector<SearchRow>> rows(const RequestContext& ctx, const SearchQuery& query) const;
 
+  const Now now_;
   mutable std::mutex mutex_;
   std::map<std::string, Tenant> tenants_;
   std::map<std::string, std::string> objects_;  ///< object keys that rows hold, to their tenant

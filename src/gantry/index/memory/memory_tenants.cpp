@@ -146,7 +146,7 @@ Result<void> MemoryIndex::save_state_list(const RequestContext& ctx, std::span<c
   const std::scoped_lock lock(mutex_);
   GANTRY_LET(Tenant* const tenant, writable_tenant(ctx));
   for (const StateRow& state : states) GANTRY_TRY(belongs(ctx, state));
-  const Timestamp now = timestamp_now();
+  const Timestamp now = now_();
   for (const StateRow& state : states) {
     Study& study = tenant->studies[state.study_uid];
     const auto [at, created] = study.series.try_emplace(state.series_uid);
@@ -167,7 +167,7 @@ Result<void> MemoryIndex::save_json_list(const RequestContext& ctx, std::span<co
   const std::scoped_lock lock(mutex_);
   GANTRY_LET(Tenant* const tenant, writable_tenant(ctx));
   for (const JsonRow& json : jsons) GANTRY_TRY(belongs(ctx, json));
-  const Timestamp now = timestamp_now();
+  const Timestamp now = now_();
   for (const JsonRow& json : jsons) {
     JsonRow& row = tenant->jsons[{json.study_uid, json.series_uid}].row;
     JsonRow made = json;
@@ -200,103 +200,6 @@ Result<std::vector<StateRow>> MemoryIndex::get_state_metaes(const RequestContext
     return number_key(a.series_number) < number_key(b.series_number);
   });
   return states;
-}
-
-std::vector<std::pair<MemoryIndex::Tenant*, MemoryIndex::Series*>> MemoryIndex::due_series(Timestamp end_time) {
-  std::vector<std::pair<Tenant*, Series*>> due;
-  for (auto& [tenant_id, tenant] : tenants_) {
-    for (auto& [study_uid, study] : tenant.studies) {
-      for (auto& [series_uid, series] : study.series) {
-        if (series.json_due && series.state.updated_time < end_time) due.emplace_back(&tenant, &series);
-      }
-    }
-  }
-  std::stable_sort(due.begin(), due.end(), [](const auto& a, const auto& b) {
-    return a.second->state.updated_time < b.second->state.updated_time;
-  });
-  return due;
-}
-
-Result<std::vector<StateRow>> MemoryIndex::get_json_metaes(const RequestContext& ctx, Timestamp end_time,
-                                                           std::size_t limit) {
-  const std::scoped_lock lock(mutex_);
-  GANTRY_TRY(in_time(ctx));
-  std::vector<StateRow> due;
-  for (const auto& [tenant, series] : due_series(end_time)) {
-    if (due.size() == limit) break;
-    due.push_back(series->state);
-  }
-  return due;
-}
-
-Result<std::optional<JsonRow>> MemoryIndex::get_json_meta(const RequestContext& ctx, const StudyUid& study,
-                                                          const SeriesUid& series) {
-  const std::scoped_lock lock(mutex_);
-  GANTRY_TRY(in_time(ctx));
-  const auto tenant = tenants_.find(ctx.tenant.str());
-  if (tenant == tenants_.end()) return std::optional<JsonRow>();
-  const auto json = tenant->second.jsons.find({study.str(), series.str()});
-  if (json == tenant->second.jsons.end()) return std::optional<JsonRow>();
-  return std::optional<JsonRow>(json->second.row);
-}
-
-Result<std::vector<JsonRow>> MemoryIndex::get_json_list(const RequestContext& ctx, const StudyUid& study) {
-  const std::scoped_lock lock(mutex_);
-  GANTRY_TRY(in_time(ctx));
-  std::vector<JsonRow> rows;
-  const auto tenant = tenants_.find(ctx.tenant.str());
-  if (tenant == tenants_.end()) return rows;
-  for (const auto& [key, json] : tenant->second.jsons) {
-    if (key.first == study.view()) rows.push_back(json.row);
-  }
-  return rows;
-}
-
-Result<std::vector<JsonClaim>> MemoryIndex::claim_json(const RequestContext& ctx, Timestamp end_time, std::size_t limit,
-                                                       std::string_view owner, std::chrono::seconds lease) {
-  GANTRY_TRY(validate_claim(owner, lease));
-  const std::scoped_lock lock(mutex_);
-  GANTRY_TRY(in_time(ctx));
-  const Timestamp now = timestamp_now();
-  std::vector<JsonClaim> claims;
-  for (const auto& [tenant, series] : due_series(end_time)) {
-    if (claims.size() == std::min(limit, kJsonClaimsMost)) break;
-    const StateRow& state = series->state;
-    const std::pair key(state.study_uid, state.series_uid);
-    const auto json = tenant->jsons.find(key);
-    const JsonTask* const task = json == tenant->jsons.end() ? nullptr : &json->second;
-    switch (next_step(state, task, now)) {
-      case JsonStep::kWait: break;
-      case JsonStep::kGiveUp: json->second = given_up(*task); [[fallthrough]];
-      case JsonStep::kNone: series->json_due = false; break;
-      case JsonStep::kClaim: {
-        JsonTask made = claimed(state, task, owner, now, lease);
-        claims.push_back({state, made.row.retry_times, made.lease_until});
-        tenant->jsons[key] = std::move(made);
-      }
-    }
-  }
-  return claims;
-}
-
-Result<bool> MemoryIndex::finish_json(const RequestContext& ctx, const JsonOutcome& outcome, std::string_view owner) {
-  GANTRY_TRY(validate_outcome(outcome));
-  const std::scoped_lock lock(mutex_);
-  GANTRY_TRY(in_time(ctx));
-  const auto tenant = tenants_.find(ctx.tenant.str());
-  if (tenant == tenants_.end()) return false;
-  const auto json = tenant->second.jsons.find({outcome.study.str(), outcome.series.str()});
-  if (json == tenant->second.jsons.end() || !has_claim(json->second, outcome, owner)) return false;
-  const auto study = tenant->second.studies.find(outcome.study.str());
-  if (study == tenant->second.studies.end()) return false;
-  const auto series = study->second.series.find(outcome.series.str());
-  if (series == study->second.series.end()) return false;
-  const Timestamp now = timestamp_now();
-  JsonEnd end = ended(std::move(json->second), outcome, now);
-  if (!end.superseded.empty()) delete_queue_.try_emplace(end.superseded, Queued{now + kReplacedGrace, 0});
-  if (end.settled && series->second.state.version == outcome.version) series->second.json_due = false;
-  json->second = std::move(end.task);
-  return true;
 }
 
 }  // namespace gantry::index

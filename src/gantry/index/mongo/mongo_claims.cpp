@@ -1,118 +1,30 @@
-// The JSON of series in MongoDB: which is due, who makes it, how it ended. Every change of a row of dicom_json_meta is
-// one update of one document, conditional on what was read of it, so that of many workers one succeeds.
+// How MongoIndex hands out and takes back the making of JSON. Every change of a row of dicom_json_meta is one update of
+// one document, conditional on what was read of it, so that of many workers one succeeds.
 
 #include <algorithm>
-#include <map>
-#include <tuple>
 
 #include "gantry/index/fields.hpp"
-#include "gantry/index/json_claims.hpp"
+#include "gantry/index/mongo/json_tasks.hpp"
 #include "gantry/index/mongo/mongo_impl.hpp"
-#include "gantry/index/mongo/rows.hpp"
-#include "gantry/index/sql/json_tasks.hpp"
 
 namespace gantry::index {
 
 using mongo::Bulk;
-using mongo::by_any_of;
 using mongo::by_text;
 using mongo::Document;
+using mongo::DueSeries;
+using mongo::exchange;
 using mongo::Find;
-using mongo::number_of;
+using mongo::id_of;
+using mongo::server_now;
 using mongo::Session;
+using mongo::tasks_of;
+using mongo::to_task;
 
 namespace {
 
 /// Series looked at in one round trip.
 constexpr std::size_t kPage = 100;
-
-std::string id_of(const StateRow& state) {
-  return mongo::series_id(state.tenant_id, state.study_uid, state.series_uid);
-}
-
-JsonTask to_task(const bson_t& document) {
-  const sql::CellRow row = mongo::to_cells(sql::kJsonTable, document);
-  sql::CellsView view;
-  for (const sql::Cell& cell : row) view.add(cell);
-  return sql::read_task(view);
-}
-
-auto place_of(const StateRow& state) {
-  return std::tie(state.updated_time, state.tenant_id, state.study_uid, state.series_uid);
-}
-
-/// Due series from a place in their order on: the index has the time alone, and the few that share one are sorted here.
-class DueSeries {
- public:
-  DueSeries(Session& session, Timestamp end_time) : session_(session), end_(sql::micros(end_time)) {}
-
-  /// The next ones in order, some `most` of them; none: there are no more.
-  Result<std::vector<StateRow>> next(std::size_t most) {
-    std::vector<StateRow> rows;
-    Document range;
-    range.number("$lt", end_);
-    if (after_) range.number("$gt", *after_);
-    Find find;
-    find.filter.document("json_due_since", range);
-    find.sort.small("json_due_since", 1);
-    find.limit = static_cast<std::int64_t>(std::max<std::size_t>(most, 1));
-    GANTRY_TRY(collect(find, rows));
-    if (rows.empty()) return rows;
-    // All that share the last one's time.
-    after_ = sql::micros(rows.back().updated_time);
-    if (rows.size() >= most) {
-      std::erase_if(rows, [this](const StateRow& row) { return sql::micros(row.updated_time) == *after_; });
-      Find ties;
-      ties.filter.number("json_due_since", *after_);
-      GANTRY_TRY(collect(ties, rows));
-    }
-    std::sort(rows.begin(), rows.end(),
-              [](const StateRow& a, const StateRow& b) { return place_of(a) < place_of(b); });
-    return rows;
-  }
-
- private:
-  Result<void> collect(const Find& find, std::vector<StateRow>& rows) {
-    return session_.find(mongo::kStates, find, [&rows](const bson_t& row) -> Result<bool> {
-      rows.push_back(mongo::to_state_row(mongo::to_cells(sql::kStateTable, row)));
-      return true;
-    });
-  }
-
-  Session& session_;
-  std::int64_t end_;
-  std::optional<std::int64_t> after_;
-};
-
-/// The server's clock, asked now.
-Result<Timestamp> server_now(Session& session, mongo::Pool& pool) {
-  Document hello;
-  hello.small("hello", 1);
-  GANTRY_LET(const Document answer, session.command(hello, true));
-  pool.heard_clock(number_of(*answer.raw(), "localTime"));
-  return Timestamp(std::chrono::milliseconds(number_of(*answer.raw(), "localTime")));
-}
-
-/// Writes `made` where `before` still is (null: where nothing is). False when somebody else was faster.
-Result<bool> exchange(Session& session, const JsonTask* before, const JsonTask& made) {
-  const Document document = mongo::to_document(sql::kJsonTable, sql::task_cells(made));
-  Bulk bulk;
-  if (before == nullptr) {
-    bulk.insert(document);
-    GANTRY_LET(const auto done, session.write(mongo::kJsons, bulk, mongo::Durability::kDurable, true));
-    return !done.duplicates;
-  }
-  // A claim counts the tries, its end changes the status: these three tell every state from the one after it.
-  Document filter = by_text("_id", mongo::view_of(*document.raw(), "_id"));
-  filter.number("json_status", before->row.json_status)
-      .number("retry_times", before->row.retry_times)
-      .number("version", before->row.version);
-  Document set;
-  bson_copy_to_excluding_noinit(document.raw(), set.raw(), "_id", static_cast<const char*>(nullptr));
-  bulk.update_one(std::move(filter), mongo::wrapped("$set", set));
-  GANTRY_LET(const auto done, session.write(mongo::kJsons, bulk));
-  return done.matched > 0;
-}
 
 /// The series is not due any more, unless it has another version.
 void unmark(Bulk& bulk, std::string_view id, std::uint64_t version) {
@@ -169,17 +81,6 @@ struct Claiming {
     return {};
   }
 };
-
-Result<std::map<std::string, JsonTask>> tasks_of(Session& session, const std::vector<std::string>& ids) {
-  std::map<std::string, JsonTask> tasks;
-  Find find;
-  find.filter = by_any_of("_id", ids);
-  GANTRY_TRY(session.find(mongo::kJsons, find, [&tasks](const bson_t& document) -> Result<bool> {
-    tasks.emplace(mongo::text_of(document, "_id"), to_task(document));
-    return true;
-  }));
-  return tasks;
-}
 
 }  // namespace
 

@@ -64,6 +64,10 @@ class MongoIndex final : public InstanceIndex, public TableStore {
   Result<std::vector<JsonClaim>> claim_json(const RequestContext& ctx, Timestamp end_time, std::size_t limit,
                                             std::string_view owner, std::chrono::seconds lease) override;
   Result<bool> finish_json(const RequestContext& ctx, const JsonOutcome& outcome, std::string_view owner) override;
+  Result<bool> renew_json(const RequestContext& ctx, const StudyUid& study, const SeriesUid& series,
+                          std::string_view owner, std::chrono::seconds lease) override;
+  Result<JsonTotals> json_totals(const RequestContext& ctx) override;
+  Result<std::vector<JsonFailure>> json_failures(const RequestContext& ctx, const JsonFailureQuery& query) override;
   Result<void> check(const RequestContext& ctx) override;
   /// All or nothing for each row alone.
   Result<Page> read_page(const RequestContext& ctx, const sql::Table& table, const std::string& from,

@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "gantry/index/json_claims.hpp"
 #include "gantry/index/sql/dialect.hpp"
@@ -44,5 +45,15 @@ JsonTask read_task(const Row& row) {
 /// order of get_json_metaes(). `clock` is SQL. It walks the index of due series and looks each one's row up by its key.
 [[nodiscard]] Text claimable_series(const Dialect& dialect, Timestamp end_time, std::string_view clock,
                                     std::size_t limit);
+
+/// Statements that json_totals() takes its numbers from, in one state: how many series there are; how many have the
+/// marker; of those with a row that is not ready, how many are running, failed and given up (three columns); and the
+/// series that could be claimed first.
+[[nodiscard]] std::vector<Text> json_counts(const Dialect& dialect, std::string_view clock);
+/// From the first column of the first two, and the three of the third.
+[[nodiscard]] JsonTotals json_totals(std::uint64_t series, std::uint64_t due, std::uint64_t running,
+                                     std::uint64_t failed, std::uint64_t given_up);
+/// The rows (task_columns) of json_failures(), by their key.
+[[nodiscard]] Text failing_series(const Dialect& dialect, const JsonFailureQuery& query);
 
 }  // namespace gantry::index::sql

@@ -156,4 +156,60 @@ Result<bool> SqlIndex::finish_json(const RequestContext& ctx, const JsonOutcome&
   return finished;
 }
 
+// As a claim does, it takes the series' lock without the tenant's: it waits behind no long commit of another series.
+Result<bool> SqlIndex::renew_json(const RequestContext& ctx, const StudyUid& study, const SeriesUid& series,
+                                  std::string_view owner, std::chrono::seconds lease) {
+  GANTRY_TRY(validate_claim(owner, lease));
+  bool renewed = false;
+  GANTRY_TRY(write(ctx, Tenants::kOne, [&](Session& session) -> Result<void> {
+    renewed = false;
+    std::vector<Text> reads(3, Text(dialect()));
+    const auto of_series = [&](Text& sql) {
+      sql << " x WHERE x.tenant_id = ";
+      sql.bind(ctx.tenant.view()) << " AND x.study_uid = ";
+      sql.bind(study.view()) << " AND x.series_uid = ";
+      sql.bind(series.view()) << dialect().for_update();
+    };
+    of_series(reads[0] << "SELECT x.version FROM dicom_state_meta");
+    of_series(reads[1] << "SELECT " << task_columns() << " FROM dicom_json_meta");
+    reads[2] << "SELECT " << dialect().clock();
+    GANTRY_LET(const std::vector<Rows> sets, session.run(reads));
+    if (sets[0]->size() == 0 || sets[1]->size() == 0) return {};
+    JsonTask task = read_task(RowRef(*sets[1], 0));
+    if (!has_claim(task, owner)) return {};
+    task.lease_until = sets[2]->time(0, 0) + lease;
+    const CellRows rows{task_cells(task)};
+    std::vector<Text> writes;
+    dialect().upsert_rows(writes, kJsonTable, kJsonTable.columns, rows, {});
+    renewed = true;
+    return session.run_and_commit(writes);
+  }));
+  return renewed;
+}
+
+Result<JsonTotals> SqlIndex::json_totals(const RequestContext& ctx) {
+  JsonTotals totals;
+  GANTRY_TRY(read(ctx, Tenants::kAll, [&](Session& session) -> Result<void> {
+    session.hold_snapshot();
+    GANTRY_LET(const std::vector<Rows> sets, session.run(json_counts(dialect(), dialect().clock())));
+    const auto number = [&sets](std::size_t set, int column) {
+      return static_cast<std::uint64_t>(sets[set]->integer(0, column));
+    };
+    totals = sql::json_totals(number(0, 0), number(1, 0), number(2, 0), number(2, 1), number(2, 2));
+    if (sets[3]->size() > 0) totals.oldest_due = read_state_row(RowRef(*sets[3], 0), 0).updated_time;
+    return {};
+  }));
+  return totals;
+}
+
+Result<std::vector<JsonFailure>> SqlIndex::json_failures(const RequestContext& ctx, const JsonFailureQuery& query) {
+  GANTRY_LET(const Rows rows, read_rows(ctx, Tenants::kAll, failing_series(dialect(), query)));
+  std::vector<JsonFailure> failures;
+  for (std::size_t i = 0; i < rows->size(); ++i) {
+    JsonTask task = read_task(RowRef(*rows, i));
+    failures.push_back({std::move(task.row), task.next_at});
+  }
+  return failures;
+}
+
 }  // namespace gantry::index::sql

@@ -101,4 +101,56 @@ Result<bool> SqliteIndex::finish_json(const RequestContext& ctx, const JsonOutco
   });
 }
 
+Result<bool> SqliteIndex::renew_json(const RequestContext& ctx, const StudyUid& study, const SeriesUid& series,
+                                     std::string_view owner, std::chrono::seconds lease) {
+  GANTRY_TRY(validate_claim(owner, lease));
+  return impl_->write(ctx, [&](Connection& connection) -> Result<bool> {
+    GANTRY_LET(auto task, read_task(connection, ctx.tenant.view(), study.view(), series.view()));
+    if (!task || !has_claim(*task, owner)) return false;
+    task->lease_until = timestamp_now() + lease;
+    GANTRY_TRY(write_task(connection, *task));
+    return true;
+  });
+}
+
+Result<JsonTotals> SqliteIndex::json_totals(const RequestContext& ctx) {
+  return impl_->read(ctx, [&](Connection& connection) -> Result<JsonTotals> {
+    GANTRY_LET(sqlite::Transaction transaction, sqlite::Transaction::begin(connection, false));
+    const auto statements =
+        sql::json_counts(sql::sqlite_dialect(), std::to_string(sql::micros(timestamp_now())));
+    std::vector<std::uint64_t> numbers;
+    for (std::size_t i = 0; i < 3; ++i) {
+      GANTRY_LET(Query query, connection.query(statements[i].text()));
+      query.bind_all(statements[i].values());
+      GANTRY_LET(const bool counted, query.step());
+      if (!counted) return Error::internal("a count without a row");
+      for (int column = 0; column < (i < 2 ? 1 : 3); ++column) numbers.push_back(query.count(column));
+    }
+    JsonTotals totals = sql::json_totals(numbers[0], numbers[1], numbers[2], numbers[3], numbers[4]);
+    {
+      GANTRY_LET(Query query, connection.query(statements[3].text()));
+      query.bind_all(statements[3].values());
+      GANTRY_LET(const bool found, query.step());
+      if (found) totals.oldest_due = sql::read_state_row(query, 0).updated_time;
+    }
+    GANTRY_TRY(transaction.commit());
+    return totals;
+  });
+}
+
+Result<std::vector<JsonFailure>> SqliteIndex::json_failures(const RequestContext& ctx, const JsonFailureQuery& query) {
+  return impl_->read(ctx, [&](Connection& connection) -> Result<std::vector<JsonFailure>> {
+    const sql::Text text = sql::failing_series(sql::sqlite_dialect(), query);
+    GANTRY_LET(Query rows, connection.query(text.text()));
+    rows.bind_all(text.values());
+    std::vector<JsonFailure> failures;
+    for (;;) {
+      GANTRY_LET(const bool more, rows.step());
+      if (!more) return failures;
+      JsonTask task = sql::read_task(rows);
+      failures.push_back({std::move(task.row), task.next_at});
+    }
+  });
+}
+
 }  // namespace gantry::index
