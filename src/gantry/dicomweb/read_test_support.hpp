@@ -79,8 +79,8 @@ class ReadFixture : public ::testing::Test {
       ADD_FAILURE() << parsed.error().detail();
       return {};
     }
-    auto routes = search_routes(services_);
-    for (auto& route : retrieve_routes(services_)) routes.push_back(std::move(route));
+    auto routes = search_routes(served());
+    for (auto& route : retrieve_routes(served())) routes.push_back(std::move(route));
     const http::Router router(std::move(routes));
     auto match = router.match(http::Method::kGet, parsed->path);
     Answer answer;
@@ -100,6 +100,9 @@ class ReadFixture : public ::testing::Test {
   }
 
   Answer get_as(const std::string& target, const std::string& accept) { return get(target, {{"Accept", accept}}); }
+
+  /// What is asked.
+  virtual Services& served() { return services_; }
 
   static http::Response run(const http::Route& route, http::Request& request) {
     boost::asio::io_context io(1);
