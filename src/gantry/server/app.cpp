@@ -265,6 +265,10 @@ class App::Parts {
             [this] { return workers.counters().failed; });
     counter("gantry_prepare_changed_total", "Series that changed while their metadata was prepared.",
             [this] { return workers.counters().changed; });
+    counter("gantry_prepare_lost_total", "Series that another worker took, or that were deleted, meanwhile.",
+            [this] { return workers.counters().lost; });
+    counter("gantry_prepare_handed_back_total", "Series that were not finished when their worker had to stop.",
+            [this] { return workers.counters().handed_back; });
     counter("gantry_prepared_bytes_total", "Bytes of the prepared metadata, plain and deflated.",
             [this] { return workers.counters().bytes; });
     counter("gantry_prepared_cache_hits_total", "Prepared metadata found in memory.",
@@ -303,6 +307,7 @@ class App::Parts {
 
   void stop(std::chrono::seconds grace) {
     site.drain();
+    workers.drain();  // first: a long series is handed back before the process must end
     server.stop(grace);
     janitor.stop();
     workers.stop();

@@ -21,8 +21,10 @@ class SeriesWorkers {
   /// What could not be done, in words.
   using Told = std::function<void(const std::string& words)>;
   struct Counters {
-    std::uint64_t ready = 0, failed = 0, changed = 0, bytes = 0;
+    std::uint64_t ready = 0, failed = 0, changed = 0, lost = 0, handed_back = 0, bytes = 0;
   };
+  /// How long a series that is being made may still take when they are to stop.
+  static constexpr std::chrono::seconds kFinishMost{20};
 
   SeriesWorkers(index::InstanceIndex& index, storage::ObjectStore& objects, const config::Settings::Worker& settings,
                 Told told);
@@ -30,7 +32,10 @@ class SeriesWorkers {
   SeriesWorkers(const SeriesWorkers&) = delete;
   SeriesWorkers& operator=(const SeriesWorkers&) = delete;
 
-  /// Ends after the series that are being made. Idempotent.
+  /// Begins no series any more; those that are being made and take longer than `finish_most` are handed back. The first
+  /// call counts.
+  void drain(std::chrono::seconds finish_most = kFinishMost);
+  /// The same, and waits for the end. Idempotent.
   void stop();
   [[nodiscard]] Counters counters() const;
 
@@ -44,9 +49,10 @@ class SeriesWorkers {
   storage::ObjectStore& objects_;
   const archive::PreparerSettings settings_;
   const Told told_;
-  std::atomic<std::uint64_t> ready_{0}, failed_{0}, changed_{0}, bytes_{0};
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
+  Counters counters_;
   std::condition_variable wake_;
+  std::atomic<Clock::time_point> hand_back_at_{Clock::time_point::max()};
   std::atomic<bool> stopping_{false};
   std::vector<std::thread> threads_;
 };

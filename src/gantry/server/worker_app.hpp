@@ -20,7 +20,7 @@ class WorkerApp {
   /// is waited for. `ready` hears once, on any thread, that it works.
   static Result<std::unique_ptr<WorkerApp>> start(const config::Settings& settings, observe::Log& log,
                                                   std::function<void(const std::string& line)> ready);
-  /// Ends after the series that are being made. Idempotent.
+  /// Ends after the series that are being made, or hands them back. Idempotent.
   void stop() { workers_.stop(); }
   [[nodiscard]] SeriesWorkers::Counters counters() const { return workers_.counters(); }
 
