@@ -140,7 +140,8 @@ class TestArchive {
   }
 
   bool damage_attributes = false;  ///< of what is stored from now on
-  index::MemoryIndex index;
+  std::chrono::seconds ahead{0};   ///< of the index's clock before the real one
+  index::MemoryIndex index{[this] { return index::timestamp_now() + ahead; }};
   storage::MemoryStore objects;
   QueryService queries{index};
   RetrieveService retrieves{index, objects};

@@ -17,6 +17,13 @@ using index::JsonOutcome;
 
 constexpr std::chrono::seconds kRetryFirst{30}, kRetryMost = std::chrono::minutes(30);
 constexpr int kDoublingsMost = 6;  ///< 30 s x 2^6 is more than the most
+/// For a claim and for its end. What takes longer is as good as no answer.
+constexpr std::chrono::seconds kClaimMost{30};
+
+RequestContext within(RequestContext ctx, std::chrono::seconds most) {
+  ctx.deadline = std::min(ctx.deadline, Clock::now() + most);
+  return ctx;
+}
 
 /// Counts and hashes what goes through.
 class HashedObject final : public storage::StagedObject {
@@ -59,38 +66,77 @@ std::chrono::seconds retry_after(int tries) {
   return wait * percent / 100;
 }
 
-SeriesPreparer::SeriesPreparer(index::InstanceIndex& index, storage::ObjectStore& objects, PreparerSettings settings)
-    : index_(index), objects_(objects), settings_(settings), owner_("worker-" + random_hex(8)) {}
+/// The claim of one series, renewed when a third of its lease has passed.
+class SeriesPreparer::Lease {
+ public:
+  Lease(const SeriesPreparer& worker, const RequestContext& ctx, const JsonClaim& claim)
+      : worker_(worker), ctx_(ctx), study_(claim.state.study_uid), series_(claim.state.series_uid), due_(next()) {}
 
-Result<PreparedSeries> SeriesPreparer::work(const RequestContext& ctx, const std::function<bool()>& stopping) {
+  /// False: another one has the series by now.
+  Result<bool> keep() {
+    if (worker_.settings_.clock() < due_) return true;
+    GANTRY_LET(const bool ours, worker_.index_.renew_json(within(ctx_, kClaimMost), study_, series_, worker_.owner_,
+                                                          worker_.settings_.lease));
+    due_ = next();
+    return ours;
+  }
+
+ private:
+  [[nodiscard]] Clock::time_point next() const {
+    return worker_.settings_.clock() + std::chrono::milliseconds(worker_.settings_.lease) / 3;
+  }
+
+  const SeriesPreparer& worker_;
+  const RequestContext& ctx_;
+  const StudyUid study_;
+  const SeriesUid series_;
+  Clock::time_point due_;
+};
+
+SeriesPreparer::SeriesPreparer(index::InstanceIndex& index, storage::ObjectStore& objects, PreparerSettings settings)
+    : index_(index), objects_(objects), settings_(std::move(settings)), owner_(std::string(Generation::kWorker) + random_hex(8)) {}
+
+Result<PreparedSeries> SeriesPreparer::work(const RequestContext& ctx, const WorkerStop& stop) {
   PreparedSeries done;
-  for (std::size_t i = 0; i < settings_.batch && !stopping(); ++i) {
+  for (std::size_t i = 0; i < settings_.batch && !stop.soon() && !stop.now(); ++i) {
     // One at a time: a claim is then never held by a worker that does something else.
     const auto quiet_since = std::chrono::time_point_cast<index::Timestamp::duration>(std::chrono::system_clock::now() -
                                                                                       settings_.quiet_period);
-    GANTRY_LET(const auto claims, index_.claim_json(ctx, quiet_since, 1, owner_, settings_.lease));
+    GANTRY_LET(const auto claims,
+               index_.claim_json(within(ctx, kClaimMost), quiet_since, 1, owner_, settings_.lease));
     if (claims.empty()) break;
     RequestContext of_tenant = ctx;
     of_tenant.tenant = TenantId(claims[0].state.tenant_id);
-    // A lease that has run out is another's by now: what takes longer is not worth going on with.
-    of_tenant.deadline = std::min(ctx.deadline, Clock::now() + settings_.lease);
-    const auto made = make(of_tenant, claims[0]);
-    of_tenant.deadline = ctx.deadline;
-    GANTRY_TRY(end(of_tenant, claims[0], made, done));
+    // Until the index knows what became of it. The lease alone decides who has the series.
+    Generation generation(settings_.cache, of_tenant, SeriesUid(claims[0].state.series_uid), owner_,
+                          settings_.generation);
+    const auto made = make(within(of_tenant, settings_.series_most), claims[0], stop, generation);
+    GANTRY_TRY(end(within(of_tenant, kClaimMost), claims[0], made, done));
   }
   return done;
 }
 
-Result<SeriesPreparer::Made> SeriesPreparer::make(const RequestContext& ctx, const JsonClaim& claim) {
+Result<SeriesPreparer::Made> SeriesPreparer::make(const RequestContext& ctx, const JsonClaim& claim,
+                                                  const WorkerStop& stop, Generation& generation) {
   const index::StateRow& state = claim.state;
   const StudyUid study(state.study_uid);
   const SeriesUid series(state.series_uid);
   Made made;
+  // What is staged goes with its owner, so it is enough to return.
+  const auto ended = [&made](Made::End end) {
+    made.end = end;
+    return made;
+  };
+  Lease lease(*this, ctx, claim);
   GANTRY_LET(auto staged, objects_.stage(ctx));
   HashedObject hashed(*staged);
   SeriesDocumentWriter document(hashed);
   auto rows = stored_json(index_, ctx, claim);
   for (;;) {
+    if (stop.now()) return ended(Made::End::kStopped);
+    GANTRY_LET(const bool ours, lease.keep());
+    if (!ours) return ended(Made::End::kLost);
+    generation.renew();
     GANTRY_LET(const auto compressed, rows.next());
     if (!compressed) break;
     const auto json = decompress_attributes(*compressed);
@@ -102,10 +148,7 @@ Result<SeriesPreparer::Made> SeriesPreparer::make(const RequestContext& ctx, con
   }
   // The rows are of some version from the claimed one on; they are of that very one when it is still the series'.
   GANTRY_LET(const auto now, index_.version_of(ctx, study, series));
-  if (now != state.version) {
-    made.changed = true;
-    return made;
-  }
+  if (now != state.version) return ended(Made::End::kChanged);
   made.damaged = document.damaged();
   GANTRY_TRY(document.finish(state.version));
   made.bytes = hashed.size();
@@ -121,9 +164,16 @@ Result<void> SeriesPreparer::end(const RequestContext& ctx, const JsonClaim& cla
   outcome.study = StudyUid(claim.state.study_uid);
   outcome.series = SeriesUid(claim.state.series_uid);
   outcome.version = claim.state.version;
+  const auto how = made ? made->end : Made::End::kMade;
+  if (how == Made::End::kLost) {
+    ++done.lost;
+    return {};
+  }
   if (!made) {
     outcome.failure = JsonOutcome::Failure{retry_after(claim.retry_times), made.error().detail()};
-  } else if (made->changed) {
+  } else if (how == Made::End::kStopped) {
+    outcome.handed_back = true;
+  } else if (how == Made::End::kChanged) {
     // Its tries begin anew with the new version.
     outcome.failure = JsonOutcome::Failure{std::chrono::seconds(0), "the series changed while it was read"};
   } else {
@@ -139,7 +189,11 @@ Result<void> SeriesPreparer::end(const RequestContext& ctx, const JsonClaim& cla
     // Nobody names it; what can't be removed now is swept as litter.
     (void)objects_.remove(ctx, outcome.object_key);
   }
-  if (!ended || (made && made->changed)) {
+  if (!ended) {
+    ++done.lost;
+  } else if (how == Made::End::kStopped) {
+    ++done.handed_back;
+  } else if (how == Made::End::kChanged) {
     ++done.changed;
   } else if (outcome.failure) {
     if (done.failed++ == 0) done.why = outcome.failure->error;

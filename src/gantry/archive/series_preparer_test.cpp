@@ -71,9 +71,26 @@ class SeriesPreparerTest : public ::testing::Test {
   PreparedSeries work() {
     std::this_thread::sleep_for(std::chrono::milliseconds(2));  // "before" is strict
     SeriesPreparer preparer(archive.index, archive.objects, settings);
-    auto done = preparer.work(context_for(""), [] { return false; });
+    auto done = preparer.work(context_for(""), stop);
     EXPECT_TRUE(done) << done.error().detail();
     return done ? *done : PreparedSeries{};
+  }
+  /// What another worker gets now.
+  std::vector<index::JsonClaim> claimed_by_another() {
+    const auto soon = index::timestamp_now() + std::chrono::hours(1);
+    auto claims = archive.index.claim_json(context_for(""), soon, 1, "another", settings.lease);
+    EXPECT_TRUE(claims) << claims.error().detail();
+    return claims ? *claims : std::vector<index::JsonClaim>();
+  }
+  index::JsonRow row() {
+    const auto found = archive.index.get_json_meta(context_for(), kStudy, kSeries);
+    EXPECT_TRUE(found && *found);
+    return found && *found ? **found : index::JsonRow();
+  }
+  std::size_t count_objects() {
+    std::size_t count = 0;
+    EXPECT_TRUE(archive.objects.list(context_for(), [&count](const storage::ObjectInfo&) { return ++count > 0; }));
+    return count;
   }
   PreparedPtr prepared(const std::optional<SeriesUid>& series = std::nullopt) {
     auto found = archive.retrieves.prepared(context_for(), kStudy, series);
@@ -85,11 +102,7 @@ class SeriesPreparerTest : public ::testing::Test {
     const std::optional series(kSeries);
     return gantry::testing::await([&] { return archive.retrieves.find_metadata(ctx, kStudy, series); })->prepared;
   }
-  std::string key() {
-    const auto row = archive.index.get_json_meta(context_for(), kStudy, kSeries);
-    EXPECT_TRUE(row && *row);
-    return row && *row ? (*row)->object_key : "";
-  }
+  std::string key() { return row().object_key; }
   std::string by_rows(const std::optional<SeriesUid>& series = std::nullopt) {
     const auto rows = archive.retrieves.metadata(context_for(), kStudy, series, std::nullopt);
     EXPECT_TRUE(rows);
@@ -104,6 +117,7 @@ class SeriesPreparerTest : public ::testing::Test {
 
   testing::TestArchive archive;
   PreparerSettings settings;
+  WorkerStop stop;
 };
 
 TEST_F(SeriesPreparerTest, MakesWhatTheRowsSay) {
@@ -199,9 +213,7 @@ TEST_F(SeriesPreparerTest, LeavesOutWhatIsDamagedAndSaysSo) {
   ASSERT_NE(made, nullptr);
   EXPECT_EQ(made->damaged, 1U);
   EXPECT_EQ(made->series[0].instances, 2U);
-  const auto row = archive.index.get_json_meta(context_for(), kStudy, kSeries);
-  ASSERT_TRUE(row && *row);
-  EXPECT_EQ((*row)->json_status, 2);
+  EXPECT_EQ(row().json_status, 2);
   archive.remove(kStudy, kSeries, SopUid("1.2.1.1.2"));
   EXPECT_EQ(work().ready, 1U) << "it recovers when the series changes";
 }
@@ -209,13 +221,66 @@ TEST_F(SeriesPreparerTest, LeavesOutWhatIsDamagedAndSaysSo) {
 TEST_F(SeriesPreparerTest, StopsBetweenSeries) {
   archive.store(instance_of(1));
   archive.store(instance_of(1, "1.2.1.2"));
-  std::this_thread::sleep_for(std::chrono::milliseconds(2));
-  SeriesPreparer preparer(archive.index, archive.objects, settings);
   int asked = 0;
-  const auto done = preparer.work(context_for(""), [&asked] { return asked++ > 0; });
-  ASSERT_TRUE(done);
-  EXPECT_EQ(done->ready, 1U);
-  EXPECT_EQ(work().ready, 1U) << "the other is nobody's";
+  stop.soon = [&asked] { return asked++ > 0; };
+  EXPECT_EQ(work().ready, 1U);
+  asked = 0;
+  EXPECT_EQ(work().ready, 1U) << "the other was nobody's";
+}
+
+TEST_F(SeriesPreparerTest, ASeriesThatTakesLongerThanItsLeaseKeepsIt) {
+  for (int i = 1; i <= 12; ++i) archive.store(instance_of(i));
+  std::size_t others = 0;
+  settings.clock = [&] {
+    archive.ahead += settings.lease / 4;
+    others += claimed_by_another().size();
+    return Clock::now() + archive.ahead;
+  };
+  const auto done = work();
+  EXPECT_EQ(done.ready, 1U) << done.why;
+  EXPECT_GT(archive.ahead, 3 * settings.lease);
+  EXPECT_EQ(others, 0U);
+  ASSERT_NE(prepared(kSeries), nullptr);
+  EXPECT_EQ(prepared(kSeries)->series[0].instances, 12U);
+}
+
+TEST_F(SeriesPreparerTest, ASeriesThatWasTakenIsLeftToItsNewWorker) {
+  for (int i = 1; i <= 12; ++i) archive.store(instance_of(i));
+  const std::size_t objects = count_objects();
+  std::vector<index::JsonClaim> taken;
+  int asked = 0;
+  settings.clock = [&] {
+    if (++asked == 5) {
+      archive.ahead += 2 * settings.lease;  // the worker was held up
+      taken = claimed_by_another();
+    }
+    return Clock::now() + archive.ahead;
+  };
+  const auto done = work();
+  EXPECT_EQ(done.lost, 1U);
+  EXPECT_EQ(done.claimed(), 1U);
+  EXPECT_EQ(asked, 6) << "it stops at once";
+  EXPECT_EQ(count_objects(), objects) << "nothing is left of what it staged";
+  ASSERT_EQ(taken.size(), 1U);
+  EXPECT_EQ(taken[0].retry_times, 2);
+  const auto renewed = archive.index.renew_json(context_for(), kStudy, kSeries, "another", settings.lease);
+  EXPECT_TRUE(renewed && *renewed) << "it is still the other's";
+}
+
+TEST_F(SeriesPreparerTest, AWorkerThatHasToStopHandsItsSeriesBack) {
+  for (int i = 1; i <= 12; ++i) archive.store(instance_of(i));
+  const std::size_t objects = count_objects();
+  int asked = 0;
+  stop.now = [&asked] { return ++asked > 3; };
+  auto done = work();
+  EXPECT_EQ(done.handed_back, 1U);
+  EXPECT_EQ(done.claimed(), 1U);
+  EXPECT_EQ(count_objects(), objects);
+  EXPECT_EQ(row().json_status, 0);
+  EXPECT_EQ(row().retry_times, 0) << "it was not the series' fault";
+  stop.now = [] { return false; };
+  done = work();
+  EXPECT_EQ(done.ready, 1U) << done.why;
 }
 
 TEST(SeriesDocument, IsInChunksThatFitTogether) {

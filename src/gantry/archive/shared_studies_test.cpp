@@ -53,7 +53,7 @@ class SharedStudiesTest : public ::testing::Test {
     PreparerSettings settings;
     settings.quiet_period = std::chrono::milliseconds(0);
     SeriesPreparer preparer(archive_.index, archive_.objects, settings);
-    ASSERT_TRUE(preparer.work(ctx_, [] { return false; }));
+    ASSERT_TRUE(preparer.work(ctx_, {}));
   }
   Result<RetrieveService::KnownMetadata> find_metadata(const std::optional<SeriesUid>& series = std::nullopt) {
     return gantry::testing::await([&] { return node_.find_metadata(ctx_, kStudy, series); });

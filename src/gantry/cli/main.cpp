@@ -50,7 +50,8 @@ constexpr const char* kWorkerFooter = R"(Examples:
 
 Each `gantry serve` prepares the metadata of series that are at rest (worker.quiet_period) by itself, on worker.threads
 threads. This command does that alone, for nodes of the same index and object store that serve with worker.threads = 0.
-Any number may run; each series is prepared by one of them. SIGTERM ends it after the series that are being made.)";
+Any number may run; each series is prepared by one of them. SIGTERM ends it after the series that are being
+made; one that takes longer than 20 seconds is handed back.)";
 
 constexpr const char* kStoreFooter = R"(Examples:
   gantry store ~/images --to http://127.0.0.1:8080/dicom-web

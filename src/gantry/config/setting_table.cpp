@@ -206,7 +206,7 @@ void add_services(Builder& table) {
       .add("worker", "quiet_period", K::kDuration, GANTRY_AT(worker, quiet_period),
            "How long a series must be at rest before its metadata is prepared.").within(0, 24 * kHour)
       .add("worker", "lease", K::kDuration, GANTRY_AT(worker, lease),
-           "A worker that is not heard of for so long has lost its series to others.").within(kSecond, kHour)
+           "A worker that is not heard of for so long has lost its series to others. It is renewed as long as a series takes.").within(kSecond, kHour)
       .add("worker", "threads", K::kCount, GANTRY_AT(worker, threads),
            "Threads of `gantry serve` that prepare series' metadata; 0 leaves it to other nodes.").within(0, 256)
       .add("worker", "sweep_interval", K::kDuration, GANTRY_AT(worker, sweep_interval), "How often litter of crashes is looked for.")

@@ -43,6 +43,10 @@ archive::SharedLives shared_lives(const config::Settings& settings) {
   return {settings.cache.study_life, settings.cache.absence_life};
 }
 
+archive::GenerationLives generation_lives(const config::Settings& settings) {
+  return {settings.cache.generating_life, settings.cache.generating_most};
+}
+
 std::unique_ptr<archive::Outbox> outbox_to(cache::SharedCache* cache, index::InstanceIndex& index,
                                            const TenantId& tenant, const config::Settings& settings) {
   if (cache == nullptr) return nullptr;
@@ -213,7 +217,7 @@ class App::Parts {
           log.write(failed ? observe::LogLevel::kWarn : observe::LogLevel::kInfo, words, {});
         }),
         workers(*index, *objects, settings.worker,
-                [this](const std::string& words) { log.warn(words); }) {
+                [this](const std::string& words) { log.warn(words); }, {cache.get(), generation_lives(settings)}) {
     publish_metrics();
   }
 
@@ -222,7 +226,7 @@ class App::Parts {
     sharing.versions = versions.get();
     sharing.studies = &studies;
     sharing.cache = cache.get();
-    sharing.generation = {settings.cache.generating_life, settings.cache.generating_most};
+    sharing.generation = generation_lives(settings);
     sharing.pool = &index_pool;
     sharing.outbox = outbox.get();
     return sharing;
@@ -339,6 +343,10 @@ class App::Parts {
             [this] { return workers.counters().failed; });
     counter("gantry_prepare_changed_total", "Series that changed while their metadata was prepared.",
             [this] { return workers.counters().changed; });
+    counter("gantry_prepare_lost_total", "Series that another worker took, or that were deleted, meanwhile.",
+            [this] { return workers.counters().lost; });
+    counter("gantry_prepare_handed_back_total", "Series that were not finished when their worker had to stop.",
+            [this] { return workers.counters().handed_back; });
     counter("gantry_prepared_bytes_total", "Bytes of the prepared metadata, plain and deflated.",
             [this] { return workers.counters().bytes; });
     counter("gantry_prepared_cache_hits_total", "Prepared metadata found in memory.",
@@ -377,6 +385,7 @@ class App::Parts {
 
   void stop(std::chrono::seconds grace) {
     site.drain();
+    workers.drain();  // first: a long series is handed back before the process must end
     server.stop(grace);
     janitor.stop();
     workers.stop();

@@ -11,7 +11,6 @@ namespace gantry::server {
 namespace {
 
 constexpr int kNiceness = 10;
-constexpr std::chrono::seconds kRoundMost{600};
 /// How often the index is asked when nothing was due: soon enough for a short quiet period, and rare for a shared
 /// index.
 constexpr std::chrono::milliseconds kPauseLeast{100}, kPauseMost{2000};
@@ -27,8 +26,10 @@ archive::PreparerSettings preparer_settings(const config::Settings::Worker& sett
 }  // namespace
 
 SeriesWorkers::SeriesWorkers(index::InstanceIndex& index, storage::ObjectStore& objects,
-                             const config::Settings::Worker& settings, Told told)
+                             const config::Settings::Worker& settings, Told told, GenerationMarks marks)
     : index_(index), objects_(objects), settings_(preparer_settings(settings)), told_(std::move(told)) {
+  settings_.cache = marks.cache;
+  settings_.generation = marks.lives;
   for (std::uint64_t i = 0; i < settings.threads; ++i) {
     threads_.emplace_back([this] { run(); });
     pthread_setname_np(threads_.back().native_handle(), "series-worker");
@@ -37,24 +38,36 @@ SeriesWorkers::SeriesWorkers(index::InstanceIndex& index, storage::ObjectStore& 
 
 SeriesWorkers::~SeriesWorkers() { stop(); }
 
-void SeriesWorkers::stop() {
+void SeriesWorkers::drain(std::chrono::seconds finish_most) {
   {
     const std::scoped_lock lock(mutex_);
+    if (stopping_) return;
+    hand_back_at_ = Clock::now() + finish_most;
     stopping_ = true;
   }
   wake_.notify_all();
+}
+
+void SeriesWorkers::stop() {
+  drain();
   for (auto& thread : threads_) {
     if (thread.joinable()) thread.join();
   }
 }
 
-SeriesWorkers::Counters SeriesWorkers::counters() const { return {ready_, failed_, changed_, bytes_}; }
+SeriesWorkers::Counters SeriesWorkers::counters() const {
+  const std::scoped_lock lock(mutex_);
+  return counters_;
+}
 
 void SeriesWorkers::count(const archive::PreparedSeries& done) {
-  ready_ += done.ready;
-  failed_ += done.failed;
-  changed_ += done.changed;
-  bytes_ += done.bytes;
+  const std::scoped_lock lock(mutex_);
+  counters_.ready += done.ready;
+  counters_.failed += done.failed;
+  counters_.changed += done.changed;
+  counters_.lost += done.lost;
+  counters_.handed_back += done.handed_back;
+  counters_.bytes += done.bytes;
 }
 
 bool SeriesWorkers::pause(std::chrono::milliseconds time) {
@@ -66,12 +79,13 @@ void SeriesWorkers::run() {
   setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), kNiceness);
   archive::SeriesPreparer preparer(index_, objects_, settings_);
   const auto between = std::clamp(settings_.quiet_period / 4, kPauseLeast, kPauseMost);
+  const archive::WorkerStop stop{[this] { return stopping_.load(); },
+                                 [this] { return Clock::now() >= hand_back_at_.load(); }};
   bool failing = false;
   while (!stopping_) {
     RequestContext ctx;
     ctx.principal = "worker";
-    ctx.deadline = Clock::now() + kRoundMost;
-    const auto done = preparer.work(ctx, [this] { return stopping_.load(); });
+    const auto done = preparer.work(ctx, stop);
     if (!done) {
       // Said once: an index that is away is seen by everybody.
       if (!failing) told_("preparing series: " + done.error().detail());

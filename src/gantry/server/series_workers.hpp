@@ -15,22 +15,33 @@
 
 namespace gantry::server {
 
+/// Where other nodes see which series is being made.
+struct GenerationMarks {
+  cache::SharedCache* cache = nullptr;  ///< null: nowhere
+  archive::GenerationLives lives = {};
+};
+
 /// Threads at low priority that prepare the metadata of due series (DESIGN §7).
 class SeriesWorkers {
  public:
   /// What could not be done, in words.
   using Told = std::function<void(const std::string& words)>;
   struct Counters {
-    std::uint64_t ready = 0, failed = 0, changed = 0, bytes = 0;
+    std::uint64_t ready = 0, failed = 0, changed = 0, lost = 0, handed_back = 0, bytes = 0;
   };
+  /// How long a series that is being made may still take when they are to stop.
+  static constexpr std::chrono::seconds kFinishMost{20};
 
   SeriesWorkers(index::InstanceIndex& index, storage::ObjectStore& objects, const config::Settings::Worker& settings,
-                Told told);
+                Told told, GenerationMarks marks = {});
   ~SeriesWorkers();
   SeriesWorkers(const SeriesWorkers&) = delete;
   SeriesWorkers& operator=(const SeriesWorkers&) = delete;
 
-  /// Ends after the series that are being made. Idempotent.
+  /// Begins no series any more; those that are being made and take longer than `finish_most` are handed back. The first
+  /// call counts.
+  void drain(std::chrono::seconds finish_most = kFinishMost);
+  /// The same, and waits for the end. Idempotent.
   void stop();
   [[nodiscard]] Counters counters() const;
 
@@ -42,11 +53,12 @@ class SeriesWorkers {
 
   index::InstanceIndex& index_;
   storage::ObjectStore& objects_;
-  const archive::PreparerSettings settings_;
+  archive::PreparerSettings settings_;  ///< not changed while threads run
   const Told told_;
-  std::atomic<std::uint64_t> ready_{0}, failed_{0}, changed_{0}, bytes_{0};
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
+  Counters counters_;
   std::condition_variable wake_;
+  std::atomic<Clock::time_point> hand_back_at_{Clock::time_point::max()};
   std::atomic<bool> stopping_{false};
   std::vector<std::thread> threads_;
 };

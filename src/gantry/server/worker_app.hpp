@@ -20,16 +20,18 @@ class WorkerApp {
   /// is waited for. `ready` hears once, on any thread, that it works.
   static Result<std::unique_ptr<WorkerApp>> start(const config::Settings& settings, observe::Log& log,
                                                   std::function<void(const std::string& line)> ready);
-  /// Ends after the series that are being made. Idempotent.
+  /// Ends after the series that are being made, or hands them back. Idempotent.
   void stop() { workers_.stop(); }
   [[nodiscard]] SeriesWorkers::Counters counters() const { return workers_.counters(); }
 
  private:
   WorkerApp(std::unique_ptr<index::InstanceIndex> index, std::unique_ptr<storage::ObjectStore> objects,
-            const config::Settings::Worker& settings, observe::Log& log);
+            std::unique_ptr<cache::SharedCache> cache, const config::Settings& settings,
+            const config::Settings::Worker& worker, observe::Log& log);
 
   std::unique_ptr<index::InstanceIndex> index_;
   std::unique_ptr<storage::ObjectStore> objects_;
+  std::unique_ptr<cache::SharedCache> cache_;  ///< null: none is configured
   SeriesWorkers workers_;
 };
 

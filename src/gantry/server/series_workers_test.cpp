@@ -1,0 +1,83 @@
+#include "gantry/server/series_workers.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "gantry/archive/store_test_support.hpp"
+
+namespace gantry::server {
+namespace {
+
+using archive::testing::Faults;
+using archive::testing::FaultyStore;
+using archive::testing::Gate;
+using archive::testing::Made;
+using archive::testing::TestArchive;
+
+class SeriesWorkersTest : public ::testing::Test {
+ protected:
+  SeriesWorkersTest() { settings.quiet_period = std::chrono::milliseconds(0); }
+  void store_series(int count) {
+    for (int i = 1; i <= count; ++i) {
+      Made made;
+      made.series = "1.2.1." + std::to_string(i);
+      made.sop = made.series + ".1";
+      archive.store(made);
+    }
+  }
+  SeriesWorkers::Told told() {
+    return [this](const std::string& words) {
+      const std::scoped_lock lock(mutex);
+      heard.push_back(words);
+    };
+  }
+
+  TestArchive archive;
+  config::Settings::Worker settings;
+  std::mutex mutex;
+  std::vector<std::string> heard;
+};
+
+TEST_F(SeriesWorkersTest, ASeriesThatIsNotFinishedInTimeIsHandedBack) {
+  store_series(1);
+  Faults faults;
+  Gate gate;
+  FaultyStore objects(archive.objects, faults);
+  faults.set([&gate](std::string_view call, Faults::When when) -> std::optional<Error> {
+    if (call == "stage" && when == Faults::When::kBefore) gate.pass();
+    return std::nullopt;
+  });
+  SeriesWorkers workers(archive.index, objects, settings, told());
+  gate.wait_for_somebody();
+  workers.drain(std::chrono::seconds(0));
+  gate.open();
+  workers.stop();
+  EXPECT_EQ(workers.counters().handed_back, 1U);
+  EXPECT_EQ(workers.counters().ready, 0U);
+  const auto ctx = archive::testing::context_for();
+  const auto row = archive.index.get_json_meta(ctx, StudyUid("1.2.1"), SeriesUid("1.2.1.1"));
+  ASSERT_TRUE(row && *row);
+  EXPECT_EQ((*row)->json_status, 0);
+  EXPECT_EQ((*row)->retry_times, 0);
+  EXPECT_THAT(heard, ::testing::IsEmpty());
+}
+
+TEST_F(SeriesWorkersTest, ASeriesThatIsBegunIsFinished) {
+  store_series(1);
+  Faults faults;
+  Gate gate;
+  FaultyStore objects(archive.objects, faults);
+  faults.set([&gate](std::string_view call, Faults::When when) -> std::optional<Error> {
+    if (call == "stage" && when == Faults::When::kBefore) gate.pass();
+    return std::nullopt;
+  });
+  SeriesWorkers workers(archive.index, objects, settings, told());
+  gate.wait_for_somebody();
+  workers.drain();
+  gate.open();
+  workers.stop();
+  EXPECT_EQ(workers.counters().ready, 1U);
+}
+
+}  // namespace
+}  // namespace gantry::server
