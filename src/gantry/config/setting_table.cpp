@@ -209,6 +209,11 @@ void add_services(Builder& table) {
            "A worker that is not heard of for so long has lost its series to others. It is renewed as long as a series takes.").within(kSecond, kHour)
       .add("worker", "threads", K::kCount, GANTRY_AT(worker, threads),
            "Threads of `gantry serve` that prepare series' metadata; 0 leaves it to other nodes.").within(0, 256)
+      .add("worker", "cpu_threshold", K::kCount, GANTRY_AT(worker, cpu_threshold),
+           "Percent of this machine's cores in use, low priorities aside, above which series are prepared more slowly, a "
+           "quarter of a second between two; 0 never does.").within(0, 100)
+      .add("worker", "memory_threshold", K::kCount, GANTRY_AT(worker, memory_threshold),
+           "The same for percent of this machine's memory.").within(0, 100)
       .add("worker", "sweep_interval", K::kDuration, GANTRY_AT(worker, sweep_interval), "How often litter of crashes is looked for.")
       .within(kSecond, kYear)
       .add("worker", "sweep_age", K::kDuration, GANTRY_AT(worker, sweep_age),

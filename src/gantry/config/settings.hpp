@@ -98,6 +98,8 @@ struct Settings {
     std::chrono::milliseconds quiet_period{std::chrono::seconds(10)};  ///< a series at rest for so long gets its JSON
     std::chrono::milliseconds lease{std::chrono::minutes(5)};
     std::uint64_t threads = 1;
+    /// Percent in use above which series are prepared more slowly, never not at all; 0 and 100: never more slowly.
+    std::uint64_t cpu_threshold = 80, memory_threshold = 90;
     std::chrono::milliseconds sweep_interval{std::chrono::hours(1)};
     std::chrono::milliseconds sweep_age{std::chrono::hours(24)};
   } worker;

@@ -69,7 +69,7 @@ std::string another_value(const Setting& setting) {
     case ValueKind::kOrigins: return "https://a.example,http://localhost:3000";
     case ValueKind::kPath: return "/elsewhere";
     case ValueKind::kSwitch: return setting.info.default_text == "true" ? "false" : "true";
-    case ValueKind::kCount: return "123";
+    case ValueKind::kCount: return setting.info.name().ends_with("_threshold") ? "55" : "123";
     case ValueKind::kBytes: return "1MB";
     case ValueKind::kDuration: return setting.info.name() == "worker.sweep_age" ? "3h" : "30min";
   }

@@ -345,6 +345,8 @@ class App::Parts {
             [this] { return workers.counters().changed; });
     counter("gantry_prepare_lost_total", "Series that another worker took, or that were deleted, meanwhile.",
             [this] { return workers.counters().lost; });
+    counter("gantry_prepare_slowed_total", "Times that the next series waited as the machine was busy.",
+            [this] { return workers.counters().slowed; });
     counter("gantry_prepare_handed_back_total", "Series that were not finished when their worker had to stop.",
             [this] { return workers.counters().handed_back; });
     counter("gantry_prepared_bytes_total", "Bytes of the prepared metadata, plain and deflated.",

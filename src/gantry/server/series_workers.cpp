@@ -15,19 +15,32 @@ constexpr int kNiceness = 10;
 /// index.
 constexpr std::chrono::milliseconds kPauseLeast{100}, kPauseMost{2000};
 constexpr std::chrono::seconds kPauseAfterFailure{5};
+/// Between two series on a busy machine: four a second and thread go on, so a backlog always shrinks.
+constexpr std::chrono::milliseconds kPauseWhenBusy{250};
 
 archive::PreparerSettings preparer_settings(const config::Settings::Worker& settings) {
   archive::PreparerSettings preparer;
   preparer.quiet_period = settings.quiet_period;
   preparer.lease = std::chrono::ceil<std::chrono::seconds>(settings.lease);
+  preparer.batch = 1;  // between two series there is something to look at
   return preparer;
 }
+
+/// In percent; what no share is above when there is no threshold.
+double threshold_of(std::uint64_t setting) { return setting == 0 ? 100.0 : static_cast<double>(setting); }
 
 }  // namespace
 
 SeriesWorkers::SeriesWorkers(index::InstanceIndex& index, storage::ObjectStore& objects,
-                             const config::Settings::Worker& settings, Told told, GenerationMarks marks)
-    : index_(index), objects_(objects), settings_(preparer_settings(settings)), told_(std::move(told)) {
+                             const config::Settings::Worker& settings, Told told, GenerationMarks marks,
+                             std::filesystem::path proc)
+    : index_(index),
+      objects_(objects),
+      settings_(preparer_settings(settings)),
+      cpu_threshold_(threshold_of(settings.cpu_threshold)),
+      memory_threshold_(threshold_of(settings.memory_threshold)),
+      proc_(std::move(proc)),
+      told_(std::move(told)) {
   settings_.cache = marks.cache;
   settings_.generation = marks.lives;
   for (std::uint64_t i = 0; i < settings.threads; ++i) {
@@ -75,12 +88,23 @@ bool SeriesWorkers::pause(std::chrono::milliseconds time) {
   return !wake_.wait_for(lock, time, [this] { return stopping_.load(); });
 }
 
+bool SeriesWorkers::slow_down(MachineWatch& machine) {
+  const MachineLoad load = machine.look();
+  if (load.cpu.value_or(0) <= cpu_threshold_ && load.memory.value_or(0) <= memory_threshold_) return true;
+  {
+    const std::scoped_lock lock(mutex_);
+    ++counters_.slowed;
+  }
+  return pause(kPauseWhenBusy);
+}
+
 void SeriesWorkers::run() {
   setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), kNiceness);
   archive::SeriesPreparer preparer(index_, objects_, settings_);
   const auto between = std::clamp(settings_.quiet_period / 4, kPauseLeast, kPauseMost);
   const archive::WorkerStop stop{[this] { return stopping_.load(); },
                                  [this] { return Clock::now() >= hand_back_at_.load(); }};
+  MachineWatch machine(proc_);
   bool failing = false;
   while (!stopping_) {
     RequestContext ctx;
@@ -96,7 +120,7 @@ void SeriesWorkers::run() {
     failing = false;
     count(*done);
     if (!done->why.empty()) told_("a series could not be prepared: " + done->why);
-    if (done->claimed() == 0 && !pause(between)) return;
+    if (done->claimed() == 0 ? !pause(between) : !slow_down(machine)) return;
   }
 }
 

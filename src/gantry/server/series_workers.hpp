@@ -4,6 +4,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <mutex>
 #include <string>
@@ -12,6 +13,7 @@
 
 #include "gantry/archive/series_preparer.hpp"
 #include "gantry/config/settings.hpp"
+#include "gantry/server/machine_load.hpp"
 
 namespace gantry::server {
 
@@ -28,12 +30,14 @@ class SeriesWorkers {
   using Told = std::function<void(const std::string& words)>;
   struct Counters {
     std::uint64_t ready = 0, failed = 0, changed = 0, lost = 0, handed_back = 0, bytes = 0;
+    std::uint64_t slowed = 0;  ///< times that the next series had to wait as the machine was busy
   };
   /// How long a series that is being made may still take when they are to stop.
   static constexpr std::chrono::seconds kFinishMost{20};
 
+  /// `proc` is where the machine's load is read, another folder in tests.
   SeriesWorkers(index::InstanceIndex& index, storage::ObjectStore& objects, const config::Settings::Worker& settings,
-                Told told, GenerationMarks marks = {});
+                Told told, GenerationMarks marks = {}, std::filesystem::path proc = "/proc");
   ~SeriesWorkers();
   SeriesWorkers(const SeriesWorkers&) = delete;
   SeriesWorkers& operator=(const SeriesWorkers&) = delete;
@@ -48,12 +52,16 @@ class SeriesWorkers {
  private:
   void run();
   void count(const archive::PreparedSeries& done);
+  /// Waits a little when the machine is busy with other things. False: it is over.
+  bool slow_down(MachineWatch& machine);
   /// False: it is over.
   bool pause(std::chrono::milliseconds time);
 
   index::InstanceIndex& index_;
   storage::ObjectStore& objects_;
   archive::PreparerSettings settings_;  ///< not changed while threads run
+  const double cpu_threshold_, memory_threshold_;
+  const std::filesystem::path proc_;
   const Told told_;
   mutable std::mutex mutex_;
   Counters counters_;

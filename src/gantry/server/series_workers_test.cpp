@@ -1,7 +1,10 @@
 #include "gantry/server/series_workers.hpp"
 
+#include <fstream>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <stdlib.h>
 
 #include "gantry/archive/store_test_support.hpp"
 
@@ -60,6 +63,26 @@ TEST_F(SeriesWorkersTest, ASeriesThatIsNotFinishedInTimeIsHandedBack) {
   EXPECT_EQ((*row)->json_status, 0);
   EXPECT_EQ((*row)->retry_times, 0);
   EXPECT_THAT(heard, ::testing::IsEmpty());
+}
+
+TEST_F(SeriesWorkersTest, ABusyMachineSlowsThemAndDoesNotStopThem) {
+  std::string made = ::testing::TempDir() + "gantry-proc-XXXXXX";
+  const std::filesystem::path proc = mkdtemp(made.data());
+  std::ofstream(proc / "meminfo") << "MemTotal: 1000 kB\nMemAvailable: 80 kB\n";
+  const auto slowed_by_three_series = [&] {
+    store_series(3);
+    SeriesWorkers workers(archive.index, archive.objects, settings, told(), {}, proc);
+    while (workers.counters().ready < 3) std::this_thread::yield();
+    workers.stop();
+    archive.remove(StudyUid("1.2.1"), std::nullopt, std::nullopt);
+    return workers.counters().slowed;
+  };
+  EXPECT_GE(slowed_by_three_series(), 2U) << "92 percent of the memory is in use";
+  settings.memory_threshold = 95;
+  EXPECT_EQ(slowed_by_three_series(), 0U);
+  settings.memory_threshold = 0;
+  EXPECT_EQ(slowed_by_three_series(), 0U) << "0 is never";
+  std::filesystem::remove_all(proc);
 }
 
 TEST_F(SeriesWorkersTest, ASeriesThatIsBegunIsFinished) {
