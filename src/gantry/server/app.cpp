@@ -351,12 +351,27 @@ class App::Parts {
             [this] { return workers.counters().handed_back; });
     counter("gantry_prepared_bytes_total", "Bytes of the prepared metadata, plain and deflated.",
             [this] { return workers.counters().bytes; });
+    if (settings.worker.threads > 0) publish_totals(gauge);
     counter("gantry_prepared_cache_hits_total", "Prepared metadata found in memory.",
             [this] { return retrieves.prepared_counters().hits; });
     gauge("gantry_disk_waiting_tasks", "Tasks that wait for a disk thread.", [this] { return disk_pool.queued(); });
     gauge("gantry_index_waiting_tasks", "Tasks that wait for an index thread.", [this] { return index_pool.queued(); });
     publish_pool_metrics(counter, gauge);
     counter("gantry_log_lost_lines_total", "Log lines that were lost.", [this] { return log.dropped(); });
+  }
+
+  /// Of the whole index, so that one node's numbers are enough.
+  template <class Gauge>
+  void publish_totals(Gauge gauge) {
+    const auto of_totals = [this](std::uint64_t index::JsonTotals::*number) {
+      return [this, number] { return workers.totals().value_or(index::JsonTotals()).*number; };
+    };
+    gauge("gantry_prepare_due", "Series whose metadata is to be prepared and that no worker has.",
+          of_totals(&index::JsonTotals::pending));
+    gauge("gantry_prepare_failing", "Series whose metadata could not be prepared and is to be tried again.",
+          of_totals(&index::JsonTotals::failed));
+    gauge("gantry_prepare_given_up", "Series whose metadata could not be prepared and is not tried any more.",
+          of_totals(&index::JsonTotals::given_up));
   }
 
   template <class Counter, class Gauge>

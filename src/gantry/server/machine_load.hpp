@@ -18,8 +18,8 @@ class MachineWatch {
   /// `proc` is another folder in tests.
   explicit MachineWatch(std::filesystem::path proc = "/proc") : proc_(std::move(proc)) {}
 
-  /// The cores' share is that since the look before. What runs at low priority, like the workers that ask, makes way for
-  /// all others and counts as idle. Looks that follow each other too soon to tell give what the last one gave.
+  /// The cores' share is that since the look before. What runs at low priority, like the workers that ask, makes way
+  /// for all others and counts as idle. Looks that follow each other too soon to tell give what the last one gave.
   MachineLoad look();
 
  private:

@@ -15,6 +15,9 @@ constexpr int kNiceness = 10;
 /// index.
 constexpr std::chrono::milliseconds kPauseLeast{100}, kPauseMost{2000};
 constexpr std::chrono::seconds kPauseAfterFailure{5};
+/// How often all series are counted; and a count that takes long must not take more than a hundredth of the time.
+constexpr std::chrono::seconds kCountEvery{30}, kCountMost{30};
+constexpr int kCountShare = 100;
 /// Between two series on a busy machine: four a second and thread go on, so a backlog always shrinks.
 constexpr std::chrono::milliseconds kPauseWhenBusy{250};
 
@@ -44,7 +47,7 @@ SeriesWorkers::SeriesWorkers(index::InstanceIndex& index, storage::ObjectStore& 
   settings_.cache = marks.cache;
   settings_.generation = marks.lives;
   for (std::uint64_t i = 0; i < settings.threads; ++i) {
-    threads_.emplace_back([this] { run(); });
+    threads_.emplace_back([this, counts = i == 0] { run(counts); });
     pthread_setname_np(threads_.back().native_handle(), "series-worker");
   }
 }
@@ -98,7 +101,27 @@ bool SeriesWorkers::slow_down(MachineWatch& machine) {
   return pause(kPauseWhenBusy);
 }
 
-void SeriesWorkers::run() {
+std::optional<index::JsonTotals> SeriesWorkers::totals() const {
+  const std::scoped_lock lock(mutex_);
+  return totals_;
+}
+
+void SeriesWorkers::count_totals(const RequestContext& ctx) {
+  const auto start = Clock::now();
+  if (start < count_next_) return;
+  RequestContext within = ctx;
+  within.deadline = std::min(ctx.deadline, start + kCountMost);
+  const auto totals = index_.json_totals(within);
+  count_next_ = start + std::max<Clock::duration>(kCountEvery, kCountShare * (Clock::now() - start));
+  if (!totals) {
+    told_("counting the series that are due: " + totals.error().detail());
+    return;
+  }
+  const std::scoped_lock lock(mutex_);
+  totals_ = *totals;
+}
+
+void SeriesWorkers::run(bool counts) {
   setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), kNiceness);
   archive::SeriesPreparer preparer(index_, objects_, settings_);
   const auto between = std::clamp(settings_.quiet_period / 4, kPauseLeast, kPauseMost);
@@ -119,6 +142,7 @@ void SeriesWorkers::run() {
     }
     failing = false;
     count(*done);
+    if (counts) count_totals(ctx);
     if (!done->why.empty()) told_("a series could not be prepared: " + done->why);
     if (done->claimed() == 0 ? !pause(between) : !slow_down(machine)) return;
   }

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -48,9 +49,14 @@ class SeriesWorkers {
   /// The same, and waits for the end. Idempotent.
   void stop();
   [[nodiscard]] Counters counters() const;
+  /// How all series of the index stood when they were counted last, by a worker between two series: not long ago,
+  /// unless counting takes long or the index is away. nullopt: not yet.
+  [[nodiscard]] std::optional<index::JsonTotals> totals() const;
 
  private:
-  void run();
+  void run(bool counts);
+  /// Counts all series when it is time. An error is told.
+  void count_totals(const RequestContext& ctx);
   void count(const archive::PreparedSeries& done);
   /// Waits a little when the machine is busy with other things. False: it is over.
   bool slow_down(MachineWatch& machine);
@@ -65,6 +71,8 @@ class SeriesWorkers {
   const Told told_;
   mutable std::mutex mutex_;
   Counters counters_;
+  std::optional<index::JsonTotals> totals_;
+  Clock::time_point count_next_;  ///< of the thread that counts
   std::condition_variable wake_;
   std::atomic<Clock::time_point> hand_back_at_{Clock::time_point::max()};
   std::atomic<bool> stopping_{false};

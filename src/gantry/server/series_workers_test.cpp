@@ -85,6 +85,17 @@ TEST_F(SeriesWorkersTest, ABusyMachineSlowsThemAndDoesNotStopThem) {
   std::filesystem::remove_all(proc);
 }
 
+TEST_F(SeriesWorkersTest, TheyCountAllSeriesAndNotAtEveryOne) {
+  store_series(3);
+  SeriesWorkers workers(archive.index, archive.objects, settings, told());
+  while (workers.counters().ready < 3) std::this_thread::yield();
+  workers.stop();
+  const auto totals = workers.totals();
+  ASSERT_TRUE(totals);
+  EXPECT_EQ(totals->ready, 1U) << "after the first one, and half a minute later";
+  EXPECT_EQ(totals->pending, 2U);
+}
+
 TEST_F(SeriesWorkersTest, ASeriesThatIsBegunIsFinished) {
   store_series(1);
   Faults faults;
