@@ -107,7 +107,8 @@ Task<Result<bool>> RetrieveService::is_current(index::VersionKey key, std::uint6
   if (confirmed_at == 0 || versions_->is_busy(key.tenant)) keys.push_back(key);
   auto now = co_await versions_->read(keys);
   if (!now) co_return now.error();
-  if ((*now)[0] == confirmed_at.load()) co_return true;
+  // A tenant without a change number has nothing: what is 0 on both sides confirms nothing.
+  if (const auto before = confirmed_at.load(); before != 0 && (*now)[0] == before) co_return true;
   if (keys.size() == 1) {
     keys.push_back(std::move(key));
     now = co_await versions_->read(std::move(keys));
@@ -347,17 +348,14 @@ Result<PreparedPtr> RetrieveService::build(const RequestContext& ctx, const Stud
     GANTRY_LET(made->version, version(ctx, study, series));
   }
   std::vector<std::pair<SeriesUid, std::uint64_t>> parts;
-  if (series) {
-    parts.emplace_back(*series, made->version);
-  } else {
-    GANTRY_LET(const auto states, index_.get_state_metaes(ctx, study));
-    std::uint64_t instances = 0;
-    for (const auto& state : states) {
-      instances += state.series_related_instances;
-      if (state.series_related_instances > 0) parts.emplace_back(SeriesUid(state.series_uid), state.version);
-    }
-    if (instances > kBuiltInstancesMost || parts.size() > kPreparedSeriesMost) return PreparedPtr();
+  GANTRY_LET(const auto states, index_.get_state_metaes(ctx, study));
+  std::uint64_t instances = 0;
+  for (const auto& state : states) {
+    if (state.series_related_instances == 0 || (series && state.series_uid != series->view())) continue;
+    instances += state.series_related_instances;
+    parts.emplace_back(SeriesUid(state.series_uid), state.version);
   }
+  if (parts.empty() || instances > kBuiltInstancesMost || parts.size() > kPreparedSeriesMost) return PreparedPtr();
   for (const auto& [uid, of_version] : parts) {
     const auto there = add_or_build(ctx, study, uid, of_version, *made);
     // A disk without room for it, or a study that changes, is no reason not to answer from the rows.
