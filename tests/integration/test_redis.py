@@ -47,6 +47,7 @@ def use(server: Server) -> tuple[str, str]:
 
 def test_marks_and_rows_are_kept_under_the_keys_that_others_read(make_server, redis):
     server = make_server(*QUICK, "--cache-url", redis.url, "--cache-absence-life", "5min", "--cache-study-life", "2h")
+    assert ", cache memory, redis://:***@127.0.0.1:" in server.log.read_text()
     study, series, sop = uids(3)
     requests.get(f"{server.dicomweb}/studies/{study}/series")
     mark = f"db:default:study:{study}:metadata"

@@ -395,8 +395,8 @@ class App::Parts {
     const std::string address = "http://" + address_with(settings.http.listen, server.port());
     return "Gantry " + std::string(version()) + " is ready: " + address + "/ (DICOMweb at " + address + kBasePath +
            "), dimse " + settings.dimse.listen + " not in this build, index " + config::redact_url(settings.index.url) +
-           ", storage " + config::redact_url(settings.storage.url) + ", cache memory, authentication " +
-           site.facts.authentication + ", open files " + std::to_string(open_files) + " (connections at most " +
+           ", storage " + config::redact_url(settings.storage.url) + ", cache " + site.facts.cache +
+           ", authentication " + site.facts.authentication + ", open files " + std::to_string(open_files) + " (connections at most " +
            std::to_string(connections_for(settings.http.connections, open_files)) + ")";
   }
 
