@@ -19,7 +19,7 @@ namespace {
 // Large objects begin to reach the disk while they arrive, so that the sync at their end has little left to do.
 constexpr std::uint64_t kWritebackBytes = 8U << 20;
 constexpr std::string_view kEnding = ".part";
-constexpr int kTriesMost = 8;
+constexpr int kTriesMost = 100;  // a sweep of files of any age may be quicker many times
 constexpr std::uint64_t kReserveBytesMost = 256U << 20;
 constexpr std::uint64_t kReserveShare = 20;
 
