@@ -32,7 +32,6 @@ REGISTER_TYPED_TEST_SUITE_P(
     ALostLeaseMakesTheSeriesPendingAgainAndTheFifthIsTheLast, AFailedSeriesWaitsForItsNextTryAndIsGivenUpAfterTheFifth,
     ADeletedSeriesTakesItsJsonAlong, OfManyWorkersEachSeriesGoesToOne, WorkersBesideStoresAndDeletesMakeEveryJson,
     ARenewedClaimStaysItsOwners, AClaimHandedBackIsDueAtOnceAndCostsNoTry, EverySeriesIsInOneOfTheTotals,
-    AnOperatorsRetryGivesFailedSeriesAllTheirTries,
-    EveryCallAnswersAsTheReferenceDoesForTwoTenants);
+    AnOperatorsRetryGivesFailedSeriesAllTheirTries, EveryCallAnswersAsTheReferenceDoesForTwoTenants);
 
 }  // namespace gantry::index::contract

@@ -16,8 +16,8 @@ struct GenerationLives {
   std::chrono::milliseconds most = std::chrono::minutes(10);  ///< with it
 };
 
-/// The mark by which nodes see that a series' JSON is being generated (DESIGN §8). It saves work; nothing leans on it: a
-/// mark that can't be set, or is somebody else's, stops nobody. One thread at a time; blocking.
+/// The mark by which nodes see that a series' JSON is being generated (DESIGN §8). It saves work; nothing leans on it:
+/// a mark that can't be set, or is somebody else's, stops nobody. One thread at a time; blocking.
 class Generation {
  public:
   static constexpr std::string_view kWorker = "worker-", kReader = "reader-";  ///< what tokens begin with

@@ -26,7 +26,7 @@ struct LocatedInstance {
   std::uint64_t size = 0;
   std::shared_ptr<const dicom::Layout> layout;
   std::shared_ptr<const OpenFile> file;  ///< null: to be opened again
-  std::uint64_t version = 0;  ///< of the index's row
+  std::uint64_t version = 0;             ///< of the index's row
   /// The tenant's change number at which the index said that this is still so; 0: not asked yet.
   mutable std::atomic<std::uint64_t> confirmed_at{0};
 };

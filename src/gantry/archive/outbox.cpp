@@ -20,7 +20,9 @@ constexpr std::chrono::hours kCursorLife{24};
 }  // namespace
 
 Outbox::Outbox(index::InstanceIndex& index, cache::SharedCache& cache, TenantId first, Settings settings)
-    : index_(index), cache_(cache), settings_(settings), tenants_{{std::move(first), true}}, thread_([this] { run(); }) {
+    : index_(index), cache_(cache), settings_(settings), tenants_{{std::move(first), true}}, thread_([this] {
+        run();
+      }) {
   pthread_setname_np(thread_.native_handle(), "cache-outbox");
 }
 

@@ -20,9 +20,10 @@ namespace gantry::archive {
 class Outbox {
  public:
   struct Settings {
-    std::chrono::milliseconds study_life = std::chrono::hours(2);  ///< of tombstones, which is that of what they replace
-    std::chrono::milliseconds pause = std::chrono::milliseconds(50);   ///< between two rounds, at least
-    std::chrono::milliseconds look_again = std::chrono::seconds(5);    ///< without a commit here
+    std::chrono::milliseconds study_life =
+        std::chrono::hours(2);  ///< of tombstones, which is that of what they replace
+    std::chrono::milliseconds pause = std::chrono::milliseconds(50);  ///< between two rounds, at least
+    std::chrono::milliseconds look_again = std::chrono::seconds(5);   ///< without a commit here
   };
   /// Ports outlive it. Begins with `first`'s changes.
   Outbox(index::InstanceIndex& index, cache::SharedCache& cache, TenantId first, Settings settings);
@@ -52,7 +53,7 @@ class Outbox {
   const Settings settings_;
   mutable std::mutex mutex_;
   std::condition_variable wake_;
-  std::map<TenantId, bool> tenants_;  ///< all that were seen; true: has changes to be told
+  std::map<TenantId, bool> tenants_;           ///< all that were seen; true: has changes to be told
   std::map<TenantId, std::uint64_t> cursors_;  ///< used by one round at a time
   Counters counters_;
   bool woken_ = false, stopping_ = false;

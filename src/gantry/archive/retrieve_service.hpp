@@ -69,8 +69,9 @@ class RetrieveService final : public StoreService::Listener {
   RetrieveService(index::InstanceIndex& index, storage::ObjectStore& objects, Sharing sharing = {},
                   StudyCacheLimits cache = {});
 
-  /// An instance from memory, confirmed; null when it is not there: then locate() is to be asked, as when its file is not
-  /// open. For io threads. kNotFound when the index just said that there is none, kUnavailable when nothing confirms what is there.
+  /// An instance from memory, confirmed; null when it is not there: then locate() is to be asked, as when its file is
+  /// not open. For io threads. kNotFound when the index just said that there is none, kUnavailable when nothing
+  /// confirms what is there.
   Task<Result<InstancePtr>> find(const RequestContext& ctx, const StudyUid& study, const SeriesUid& series,
                                  const SopUid& sop);
   /// An instance from memory or the index, its object open. An object that is gone makes it read the index again, once.
@@ -104,7 +105,8 @@ class RetrieveService final : public StoreService::Listener {
   Task<Result<KnownMetadata>> find_metadata(const RequestContext& ctx, const StudyUid& study,
                                             const std::optional<SeriesUid>& series);
   /// The prepared metadata of a study or series; null when some of it is not made, or of an older version: then
-  /// metadata() is to be asked. `version` is what find_metadata() told. kNotFound when there is no such study or series.
+  /// metadata() is to be asked. `version` is what find_metadata() told. kNotFound when there is no such study or
+  /// series.
   Result<PreparedPtr> prepared(const RequestContext& ctx, const StudyUid& study, const std::optional<SeriesUid>& series,
                                std::optional<std::uint64_t> version = std::nullopt);
 

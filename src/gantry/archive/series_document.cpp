@@ -11,8 +11,8 @@ namespace gantry::archive {
 namespace {
 
 // The object ends in a table of its chunks (plain and deflated bytes of each, 4 and 4) and a trailer of fixed size.
-// Numbers are little-endian. Before the first chunk lies a '[', behind the plain bytes of the last a ']'; documents of the
-// first version have neither, which shows in where their table lies.
+// Numbers are little-endian. Before the first chunk lies a '[', behind the plain bytes of the last a ']'; documents of
+// the first version have neither, which shows in where their table lies.
 //   0  magic            8   version          16  instances   20  damaged
 //   24 chunks           28  CRC-32 of plain  32  CRC-32 of table and of the trailer up to here
 constexpr std::string_view kMagic = "GANTRYSJ";
@@ -169,7 +169,8 @@ Result<SeriesDocument> read_series_document(std::shared_ptr<const OpenFile> file
   document.crc32 = get<std::uint32_t>(trailer, 28);
   std::uint64_t offset = 0;
   for (std::uint32_t i = 0; i < count; ++i) {
-    const auto plain = get<std::uint32_t>(table, i * kEntryBytes), deflated = get<std::uint32_t>(table, i * kEntryBytes + 4);
+    const auto plain = get<std::uint32_t>(table, i * kEntryBytes),
+               deflated = get<std::uint32_t>(table, i * kEntryBytes + 4);
     document.chunks.push_back({offset, offset + plain, plain, deflated});
     offset += std::uint64_t{plain} + deflated;
   }

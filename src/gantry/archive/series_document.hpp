@@ -17,8 +17,8 @@
 namespace gantry::archive {
 
 struct SeriesDocument {
-  /// The plain bytes lie at `offset`, their deflated form at `deflated_offset`. Deflated chunks of a series follow on each
-  /// other: blocks of RFC 1951 none of which is the last, on byte boundaries, that look back no further than the
+  /// The plain bytes lie at `offset`, their deflated form at `deflated_offset`. Deflated chunks of a series follow on
+  /// each other: blocks of RFC 1951 none of which is the last, on byte boundaries, that look back no further than the
   /// series' begin.
   struct Chunk {
     std::uint64_t offset = 0, deflated_offset = 0;

@@ -94,7 +94,10 @@ class SeriesPreparer::Lease {
 };
 
 SeriesPreparer::SeriesPreparer(index::InstanceIndex& index, storage::ObjectStore& objects, PreparerSettings settings)
-    : index_(index), objects_(objects), settings_(std::move(settings)), owner_(std::string(Generation::kWorker) + random_hex(8)) {}
+    : index_(index),
+      objects_(objects),
+      settings_(std::move(settings)),
+      owner_(std::string(Generation::kWorker) + random_hex(8)) {}
 
 Result<PreparedSeries> SeriesPreparer::work(const RequestContext& ctx, const WorkerStop& stop) {
   PreparedSeries done;
@@ -102,8 +105,7 @@ Result<PreparedSeries> SeriesPreparer::work(const RequestContext& ctx, const Wor
     // One at a time: a claim is then never held by a worker that does something else.
     const auto quiet_since = std::chrono::time_point_cast<index::Timestamp::duration>(std::chrono::system_clock::now() -
                                                                                       settings_.quiet_period);
-    GANTRY_LET(const auto claims,
-               index_.claim_json(within(ctx, kClaimMost), quiet_since, 1, owner_, settings_.lease));
+    GANTRY_LET(const auto claims, index_.claim_json(within(ctx, kClaimMost), quiet_since, 1, owner_, settings_.lease));
     if (claims.empty()) break;
     RequestContext of_tenant = ctx;
     of_tenant.tenant = TenantId(claims[0].state.tenant_id);

@@ -17,16 +17,16 @@ namespace gantry::archive {
 namespace {
 
 using cache::MemoryCache;
+using ::testing::Contains;
 using testing::context_for;
+using ::testing::ElementsAre;
 using testing::Faults;
 using testing::FaultyIndex;
-using testing::Made;
-using testing::TestArchive;
-using ::testing::Contains;
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using testing::Made;
 using ::testing::Not;
+using testing::TestArchive;
 
 const StudyUid kStudy("1.2.1");
 const SeriesUid kSeries("1.2.1.1");
@@ -58,7 +58,8 @@ class SharedStudiesTest : public ::testing::Test {
   Result<RetrieveService::KnownMetadata> find_metadata(const std::optional<SeriesUid>& series = std::nullopt) {
     return gantry::testing::await([&] { return node_.find_metadata(ctx_, kStudy, series); });
   }
-  Result<PreparedPtr> fetch(std::optional<std::uint64_t> version, const std::optional<SeriesUid>& series = std::nullopt) {
+  Result<PreparedPtr> fetch(std::optional<std::uint64_t> version,
+                            const std::optional<SeriesUid>& series = std::nullopt) {
     return gantry::testing::await([&] { return node_.fetch_metadata(pool_, ctx_, kStudy, series, version); });
   }
 };

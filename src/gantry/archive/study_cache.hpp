@@ -46,8 +46,7 @@ class StudyCache {
   using Close = Pointer (*)(const Value&);
 
   /// Without `close` a value goes when its files have to.
-  explicit StudyCache(StudyCacheLimits limits, Close close = nullptr)
-      : limits_(limits), close_(close) {}
+  explicit StudyCache(StudyCacheLimits limits, Close close = nullptr) : limits_(limits), close_(close) {}
 
   /// Null when it is not there.
   [[nodiscard]] Pointer find(const TenantId& tenant, const StudyUid& study, const SeriesUid& series,

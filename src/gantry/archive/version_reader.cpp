@@ -26,7 +26,7 @@ struct VersionReader::Round {
   std::vector<Waiter> waiters;
   std::vector<index::VersionKey> keys;
   std::vector<std::string> names;
-  std::unordered_map<std::string, std::size_t> places;  ///< by name
+  std::unordered_map<std::string, std::size_t> places;        ///< by name
   std::unordered_map<std::string, std::uint64_t> own_writes;  ///< of the tenants, before the statement
   Clock::time_point began;
 
@@ -120,7 +120,8 @@ void VersionReader::run() {
       // Whoever was answered just now mostly comes back at once: a moment's patience makes one statement of several.
       if (last > 1) wake_.wait_for(lock, kPatience, [&] { return stopping_ || waiting_.size() >= last; });
       while (!waiting_.empty() && round.take(waiting_.front())) waiting_.pop_front();
-      for (const auto& key : round.keys) round.own_writes.try_emplace(key.tenant.str(), tenants_[key.tenant.str()].own_writes);
+      for (const auto& key : round.keys)
+        round.own_writes.try_emplace(key.tenant.str(), tenants_[key.tenant.str()].own_writes);
     }
     last = round.waiters.size();
     answer(round);
@@ -157,7 +158,8 @@ void VersionReader::answer(Round& round) {
 
 void VersionReader::remember(const Round& round, const std::vector<std::uint64_t>& versions) {
   // Nothing is lost but haste when the tenants are forgotten.
-  if (tenants_.size() > kTenantsMost) std::erase_if(tenants_, [](const auto& each) { return each.second.own_writes == 0; });
+  if (tenants_.size() > kTenantsMost)
+    std::erase_if(tenants_, [](const auto& each) { return each.second.own_writes == 0; });
   for (std::size_t i = 0; i < round.keys.size(); ++i) {
     Tenant& tenant = tenants_[round.keys[i].tenant.str()];
     if (round.keys[i].study.empty() && versions[i] != tenant.change_no) {

@@ -64,7 +64,7 @@ class VersionReader {
   };
   struct Tenant {
     std::uint64_t change_no = 0;
-    Clock::time_point changed;    ///< when it was seen to have changed
+    Clock::time_point changed;     ///< when it was seen to have changed
     std::uint64_t own_writes = 0;  ///< calls of changed()
   };
   struct Round;

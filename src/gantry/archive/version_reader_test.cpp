@@ -12,12 +12,12 @@ namespace gantry::archive {
 namespace {
 
 using testing::context_for;
+using ::testing::ElementsAre;
 using testing::Faults;
 using testing::FaultyIndex;
 using testing::Gate;
 using testing::Made;
 using testing::TestArchive;
-using ::testing::ElementsAre;
 
 const StudyUid kStudy("1.2.1");
 const SeriesUid kSeries("1.2.1.1");

@@ -50,10 +50,10 @@ class SharedCache {
                                 std::chrono::milliseconds life) = 0;
 
   struct Counters {
-    std::uint64_t hits = 0, misses = 0;             ///< keys asked for
-    std::uint64_t fills = 0, fills_refused = 0;     ///< entries put
-    std::uint64_t failures = 0;                     ///< calls that failed
-    std::uint64_t skipped = 0;                      ///< calls that were not tried, as the last ones had failed
+    std::uint64_t hits = 0, misses = 0;          ///< keys asked for
+    std::uint64_t fills = 0, fills_refused = 0;  ///< entries put
+    std::uint64_t failures = 0;                  ///< calls that failed
+    std::uint64_t skipped = 0;                   ///< calls that were not tried, as the last ones had failed
     std::uint64_t bytes_in = 0, bytes_out = 0;
     bool available = true;  ///< as far as the last calls tell
   };
@@ -64,9 +64,7 @@ class SharedCache {
 
 /// {"version":7}, or {"version":7,MEMBERS}.
 [[nodiscard]] std::string versioned_text(std::uint64_t version, std::string_view members = {});
-[[nodiscard]] inline bool is_tombstone(std::string_view text) {
-  return text.find(',') == std::string_view::npos;
-}
+[[nodiscard]] inline bool is_tombstone(std::string_view text) { return text.find(',') == std::string_view::npos; }
 /// nullopt: it does not begin as one.
 [[nodiscard]] std::optional<std::uint64_t> version_of_text(std::string_view text);
 

@@ -30,8 +30,11 @@ int run_worker(const config::Settings& settings) {
     return std::function<void()>([app = std::shared_ptr(std::move(started)), &log]() mutable {
       app->stop();
       const auto done = app->counters();
-      log.info("series prepared", {{"ready", done.ready}, {"failed", done.failed}, {"changed", done.changed},
-                                   {"lost", done.lost}, {"handed_back", done.handed_back}});
+      log.info("series prepared", {{"ready", done.ready},
+                                   {"failed", done.failed},
+                                   {"changed", done.changed},
+                                   {"lost", done.lost},
+                                   {"handed_back", done.handed_back}});
       app.reset();
     });
   });

@@ -104,11 +104,10 @@ Result<std::string> worker_status_text(const std::string& json) {
     return Error::internal("the answer can't be understood: " + json.substr(0, 200));
   }
   const std::string oldest = text_of(status, "oldest_due");
-  std::string text = number_line("ready", number_of(status, "ready")) +
-                     number_line("pending", number_of(status, "pending")) +
-                     number_line("running", number_of(status, "running")) +
-                     number_line("failed", number_of(status, "failed")) +
-                     number_line("given up", number_of(status, "given_up"));
+  std::string text =
+      number_line("ready", number_of(status, "ready")) + number_line("pending", number_of(status, "pending")) +
+      number_line("running", number_of(status, "running")) + number_line("failed", number_of(status, "failed")) +
+      number_line("given up", number_of(status, "given_up"));
   text += oldest.empty() ? "nothing is due\n" : "the oldest that is due changed at " + oldest + "\n";
   for (const auto failure : failures) text += failure_lines(failure);
   const std::uint64_t failing = number_of(status, "failed") + number_of(status, "given_up");

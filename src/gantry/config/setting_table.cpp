@@ -150,79 +150,113 @@ void add_parts(Builder& table) {
       .add("dimse", "aet", K::kAeTitle, GANTRY_AT(dimse, aet), "The AE title by which Gantry is called.")
       .add("index", "url", K::kIndexUrl, GANTRY_AT(index, url), "The index. Nothing: SQLite in the data folder.")
       .add("index", "connections", K::kCount, GANTRY_AT(index, connections),
-           "Connections to a database server, at most; 0 is two more than the threads that read the index.").within(0, 1000)
-      .add("index", "connect_time", K::kDuration, GANTRY_AT(index, connect_time), "How long connecting to the database may take.")
+           "Connections to a database server, at most; 0 is two more than the threads that read the index.")
+      .within(0, 1000)
+      .add("index", "connect_time", K::kDuration, GANTRY_AT(index, connect_time),
+           "How long connecting to the database may take.")
       .within(100, kHour)
-      .add("index", "wait_time", K::kDuration, GANTRY_AT(index, wait_time), "How long a request waits for a connection; then it is 503.")
+      .add("index", "wait_time", K::kDuration, GANTRY_AT(index, wait_time),
+           "How long a request waits for a connection; then it is 503.")
       .within(1, kHour)
       .add("index", "statement_time", K::kDuration, GANTRY_AT(index, statement_time),
-           "How long the statements of one request may take; then it is 503.").within(100, kHour)
+           "How long the statements of one request may take; then it is 503.")
+      .within(100, kHour)
       .add("index", "migrate", K::kSwitch, GANTRY_AT(index, migrate),
-           "Lets `serve` bring the schema of a database server up to date at start, as `gantry migrate` does; without, it "
+           "Lets `serve` bring the schema of a database server up to date at start, as `gantry migrate` does; without, "
+           "it "
            "waits for that. The embedded index always does.")
-      .add("storage", "url", K::kStorageUrl, GANTRY_AT(storage, url), "Where objects are kept. Nothing: files in the data folder.")
+      .add("storage", "url", K::kStorageUrl, GANTRY_AT(storage, url),
+           "Where objects are kept. Nothing: files in the data folder.")
       .add("cache", "url", K::kCacheUrl, GANTRY_AT(cache, url), "A Redis that nodes share. Nothing: memory alone.")
       .add("cache", "max_staleness", K::kDuration, GANTRY_AT(cache, max_staleness),
-           "How old what other nodes wrote may be in an answer, where they share a database; 0 is never stale. More saves "
-           "statements that confirm what memory holds.").within(0, kHour)
+           "How old what other nodes wrote may be in an answer, where they share a database; 0 is never stale. More "
+           "saves "
+           "statements that confirm what memory holds.")
+      .within(0, kHour)
       .add("cache", "memory_bytes", K::kBytes, GANTRY_AT(cache, memory_bytes),
-           "Memory of this process for where instances are and for prepared metadata; 0: none, each request asks the index.")
+           "Memory of this process for where instances are and for prepared metadata; 0: none, each request asks the "
+           "index.")
       .within(0, kTb)
-      .add("cache", "open_files", K::kCount, GANTRY_AT(cache, open_files), "Files that it keeps open for them, at most, and at most a quarter of those that the process may open.")
+      .add("cache", "open_files", K::kCount, GANTRY_AT(cache, open_files),
+           "Files that it keeps open for them, at most, and at most a quarter of those that the process may open.")
       .within(16, 1'000'000)
       .add("cache", "operation_time", K::kDuration, GANTRY_AT(cache, operation_time),
            "How long a call of the Redis may take; after three that failed in a row it is left alone for a moment.")
       .within(1, kHour)
-      .add("cache", "connections", K::kCount, GANTRY_AT(cache, connections), "Connections to the Redis, at most.").within(1, 1000)
-      .add("cache", "study_life", K::kDuration, GANTRY_AT(cache, study_life), "How long the Redis keeps a study's series rows.")
+      .add("cache", "connections", K::kCount, GANTRY_AT(cache, connections), "Connections to the Redis, at most.")
+      .within(1, 1000)
+      .add("cache", "study_life", K::kDuration, GANTRY_AT(cache, study_life),
+           "How long the Redis keeps a study's series rows.")
       .within(1000, kYear)
       .add("cache", "absence_life", K::kDuration, GANTRY_AT(cache, absence_life),
-           "How long the Redis keeps the mark that a study does not exist.").within(1000, kYear)
+           "How long the Redis keeps the mark that a study does not exist.")
+      .within(1000, kYear)
       .add("cache", "generating_life", K::kDuration, GANTRY_AT(cache, generating_life),
            "How long the Redis keeps the mark that a series' JSON is being generated, unless it is renewed.")
       .within(1000, kYear)
-      .add("cache", "generating_most", K::kDuration, GANTRY_AT(cache, generating_most), "How long that mark is renewed, at most.")
+      .add("cache", "generating_most", K::kDuration, GANTRY_AT(cache, generating_most),
+           "How long that mark is renewed, at most.")
       .within(1000, kYear);
 }
 
 void add_services(Builder& table) {
   using K = ValueKind;
-  table.add("store", "conflict", K::kChoice, GANTRY_AT(store, conflict),
-            "What becomes of an instance whose SOP Instance UID is there with other bytes: `reject` it, `replace` the old one, or `ignore` the new one with a warning.")
+  table
+      .add("store", "conflict", K::kChoice, GANTRY_AT(store, conflict),
+           "What becomes of an instance whose SOP Instance UID is there with other bytes: `reject` it, `replace` the "
+           "old one, or `ignore` the new one with a warning.")
       .choices({"reject", "replace", "ignore"})
       .add("store", "unknown_transfer_syntaxes", K::kSwitch, GANTRY_AT(store, unknown_transfer_syntaxes),
            "Keeps instances in transfer syntaxes that Gantry does not know, as they are.")
-      .add("store", "instance_bytes", K::kBytes, GANTRY_AT(store, instance_bytes), "Bytes of one instance; larger ones are refused.").within(kMb, kTb)
+      .add("store", "instance_bytes", K::kBytes, GANTRY_AT(store, instance_bytes),
+           "Bytes of one instance; larger ones are refused.")
+      .within(kMb, kTb)
       .add("store", "memory_bytes", K::kBytes, GANTRY_AT(store, memory_bytes),
-           "Memory for all instances on their way in; 0 is a quarter of this machine's.").within(0, kTb)
+           "Memory for all instances on their way in; 0 is a quarter of this machine's.")
+      .within(0, kTb)
       .add("dicomweb", "strict_transfer_syntax", K::kSwitch, GANTRY_AT(dicomweb, strict_transfer_syntax),
-           "transfer-syntax=* never gives Implicit VR or Big Endian (PS3.18 §8.7.3) but Explicit VR Little Endian instead.")
+           "transfer-syntax=* never gives Implicit VR or Big Endian (PS3.18 §8.7.3) but Explicit VR Little Endian "
+           "instead.")
       .add("dicomweb", "sanitize_preamble", K::kSwitch, GANTRY_AT(dicomweb, sanitize_preamble),
            "Sends the 128 bytes before a DICOM file's magic as zeros. What is stored stays as it is.")
       .add("dicomweb", "empty_search_is_204", K::kSwitch, GANTRY_AT(dicomweb, empty_search_is_204),
            "Answers a search without results with 204, as older clients expect, instead of 200 with an empty list.")
-      .add("dicomweb", "limit_default", K::kCount, GANTRY_AT(dicomweb, limit_default), "Results of a search that names no limit.").within(1, 1'000'000)
-      .add("dicomweb", "limit_most", K::kCount, GANTRY_AT(dicomweb, limit_most), "The most results of one search.").within(1, 1'000'000)
+      .add("dicomweb", "limit_default", K::kCount, GANTRY_AT(dicomweb, limit_default),
+           "Results of a search that names no limit.")
+      .within(1, 1'000'000)
+      .add("dicomweb", "limit_most", K::kCount, GANTRY_AT(dicomweb, limit_most), "The most results of one search.")
+      .within(1, 1'000'000)
       .add("worker", "quiet_period", K::kDuration, GANTRY_AT(worker, quiet_period),
-           "How long a series must be at rest before its metadata is prepared.").within(0, 24 * kHour)
+           "How long a series must be at rest before its metadata is prepared.")
+      .within(0, 24 * kHour)
       .add("worker", "lease", K::kDuration, GANTRY_AT(worker, lease),
-           "A worker that is not heard of for so long has lost its series to others. It is renewed as long as a series takes.").within(kSecond, kHour)
+           "A worker that is not heard of for so long has lost its series to others. It is renewed as long as a series "
+           "takes.")
+      .within(kSecond, kHour)
       .add("worker", "threads", K::kCount, GANTRY_AT(worker, threads),
-           "Threads of `gantry serve` that prepare series' metadata; 0 leaves it to other nodes.").within(0, 256)
+           "Threads of `gantry serve` that prepare series' metadata; 0 leaves it to other nodes.")
+      .within(0, 256)
       .add("worker", "cpu_threshold", K::kCount, GANTRY_AT(worker, cpu_threshold),
-           "Percent of this machine's cores in use, low priorities aside, above which series are prepared more slowly, a "
-           "quarter of a second between two; 0 never does.").within(0, 100)
+           "Percent of this machine's cores in use, low priorities aside, above which series are prepared more slowly, "
+           "a "
+           "quarter of a second between two; 0 never does.")
+      .within(0, 100)
       .add("worker", "memory_threshold", K::kCount, GANTRY_AT(worker, memory_threshold),
-           "The same for percent of this machine's memory.").within(0, 100)
-      .add("worker", "sweep_interval", K::kDuration, GANTRY_AT(worker, sweep_interval), "How often litter of crashes is looked for.")
+           "The same for percent of this machine's memory.")
+      .within(0, 100)
+      .add("worker", "sweep_interval", K::kDuration, GANTRY_AT(worker, sweep_interval),
+           "How often litter of crashes is looked for.")
       .within(kSecond, kYear)
       .add("worker", "sweep_age", K::kDuration, GANTRY_AT(worker, sweep_age),
-           "How old an object without a row must be to be litter. Not below the two hours that a store may take.").within(2 * kHour, kYear)
+           "How old an object without a row must be to be litter. Not below the two hours that a store may take.")
+      .within(2 * kHour, kYear)
       .add("delete", "object_grace", K::kDuration, GANTRY_AT(deletes, object_grace),
-           "From the deletion of an instance to that of its bytes, so that who is reading them can finish.").within(0, kYear)
+           "From the deletion of an instance to that of its bytes, so that who is reading them can finish.")
+      .within(0, kYear)
       .add("log", "level", K::kChoice, GANTRY_AT(log, level), "What is logged: this level and above.")
       .choices({"debug", "info", "warn", "error", "off"})
-      .add("log", "format", K::kChoice, GANTRY_AT(log, format), "`json` lines, `text` for people, or `auto`: text when a terminal shows it.")
+      .add("log", "format", K::kChoice, GANTRY_AT(log, format),
+           "`json` lines, `text` for people, or `auto`: text when a terminal shows it.")
       .choices({"auto", "json", "text"});
 }
 

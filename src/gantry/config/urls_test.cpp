@@ -79,7 +79,8 @@ TEST(CacheUrl, IsRedisOrNothing) {
   EXPECT_EQ(parse_cache_url("rediss://u:p@h:1/3")->kind, CacheKind::kRedisTls);
   EXPECT_EQ(parse_cache_url("redis://h/3")->database, 3U);
   EXPECT_EQ(parse_cache_url("rediss://h/3?ca=/a/b.crt")->url.parameter("ca"), "/a/b.crt");
-  for (const char* text : {"redis:", "redis://", "redis://h/x", "redis://h/3/4", "redis://h?ca=f", "rediss://h/0?verify=no", "memcached://h"})
+  for (const char* text : {"redis:", "redis://", "redis://h/x", "redis://h/3/4", "redis://h?ca=f",
+                           "rediss://h/0?verify=no", "memcached://h"})
     EXPECT_FALSE(parse_cache_url(text)) << text;
 }
 

@@ -123,8 +123,8 @@ class InstanceIndex {
                                                     std::string_view owner, std::chrono::seconds lease) = 0;
   /// Ends a claim of ctx.tenant: the row becomes ready (1), or failed (2, due again after `retry_after`; 4 after the
   /// fifth try), its object before is queued for deletion when there is a new one. Unless the series changed meanwhile,
-  /// it is not due any more when it is ready or failed for good. Handed back, it is pending (0). False, and nothing changes: `owner` has not got this
-  /// claim (any more), and the object it made is its own to remove.
+  /// it is not due any more when it is ready or failed for good. Handed back, it is pending (0). False, and nothing
+  /// changes: `owner` has not got this claim (any more), and the object it made is its own to remove.
   virtual Result<bool> finish_json(const RequestContext& ctx, const JsonOutcome& outcome, std::string_view owner) = 0;
 
   /// Lets a claim of ctx.tenant last for `lease` from now, by the database's clock. False, and nothing changes: `owner`

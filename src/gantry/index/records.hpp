@@ -181,8 +181,8 @@ struct JsonFailureQuery {
 
 enum class TenantState { kActive, kDisabled, kDeleting, kDeleted };
 
-/// Of what a version is asked: an instance; with an empty `sop` its series; with an empty `series`, too, its study; with
-/// all empty the tenant, whose version is its change number.
+/// Of what a version is asked: an instance; with an empty `sop` its series; with an empty `series`, too, its study;
+/// with all empty the tenant, whose version is its change number.
 struct VersionKey {
   TenantId tenant;
   StudyUid study;

@@ -206,18 +206,19 @@ class App::Parts {
         store(*index, *objects, disk_pool, store_settings(settings), &retrieves),
         deletes(*index, in_seconds(settings.deletes.object_grace), &retrieves),
         queries(*index, &studies),
-        web{store,      queries,   retrieves, deletes, versions.get(),
-            index_pool, disk_pool, dicomweb_settings(settings, folder.secret())},
-        tenant_web{store,      queries,   retrieves, deletes, versions.get(),
-                   index_pool, disk_pool, tenant_settings(web.settings, tenant)},
+        web{store,          queries,    retrieves, deletes,
+            versions.get(), index_pool, disk_pool, dicomweb_settings(settings, folder.secret())},
+        tenant_web{store,          queries,    retrieves, deletes,
+                   versions.get(), index_pool, disk_pool, tenant_settings(web.settings, tenant)},
         site{*index,       *objects, index_pool,        disk_pool,
              web.settings, facts(),  folder.identity(), [this] { return metrics.text(); }},
         server(http_settings(settings, open_files, folder.admin_socket()), http::Router(routes()), hooks(), disk_pool),
-        janitor(*index, *objects, janitor_settings(settings), [this](bool failed, const std::string& words) {
-          log.write(failed ? observe::LogLevel::kWarn : observe::LogLevel::kInfo, words, {});
-        }),
-        workers(*index, *objects, settings.worker,
-                [this](const std::string& words) { log.warn(words); }, {cache.get(), generation_lives(settings)}) {
+        janitor(*index, *objects, janitor_settings(settings),
+                [this](bool failed, const std::string& words) {
+                  log.write(failed ? observe::LogLevel::kWarn : observe::LogLevel::kInfo, words, {});
+                }),
+        workers(*index, *objects, settings.worker, [this](const std::string& words) { log.warn(words); },
+                {cache.get(), generation_lives(settings)}) {
     publish_metrics();
   }
 
@@ -396,8 +397,8 @@ class App::Parts {
     return "Gantry " + std::string(version()) + " is ready: " + address + "/ (DICOMweb at " + address + kBasePath +
            "), dimse " + settings.dimse.listen + " not in this build, index " + config::redact_url(settings.index.url) +
            ", storage " + config::redact_url(settings.storage.url) + ", cache " + site.facts.cache +
-           ", authentication " + site.facts.authentication + ", open files " + std::to_string(open_files) + " (connections at most " +
-           std::to_string(connections_for(settings.http.connections, open_files)) + ")";
+           ", authentication " + site.facts.authentication + ", open files " + std::to_string(open_files) +
+           " (connections at most " + std::to_string(connections_for(settings.http.connections, open_files)) + ")";
   }
 
   void stop(std::chrono::seconds grace) {
@@ -444,8 +445,8 @@ Result<std::unique_ptr<App>> App::start(const config::Settings& settings, observ
   const auto readiness = std::make_shared<Readiness>(std::move(ready));
   GANTRY_LET(auto index, open_index_or_wait(settings, log, readiness));
   GANTRY_LET(auto objects, open_objects(settings));
-  auto parts = std::make_unique<Parts>(settings, log, std::move(folder), std::move(index), std::move(objects),
-                                       std::move(cache));
+  auto parts =
+      std::make_unique<Parts>(settings, log, std::move(folder), std::move(index), std::move(objects), std::move(cache));
   if (!is_loopback(settings.http.listen)) {
     log.warn(
         "serving beyond this machine without authentication: everybody who reaches it can read and delete everything");

@@ -23,7 +23,8 @@ Result<std::unique_ptr<WorkerApp>> WorkerApp::start(const config::Settings& sett
   GANTRY_LET(auto cache, open_cache(settings));
   auto worker = settings.worker;
   worker.threads = std::max<std::uint64_t>(worker.threads, 1);
-  std::unique_ptr<WorkerApp> app(new WorkerApp(std::move(index), std::move(objects), std::move(cache), settings, worker, log));
+  std::unique_ptr<WorkerApp> app(
+      new WorkerApp(std::move(index), std::move(objects), std::move(cache), settings, worker, log));
   const std::string line = "Gantry " + std::string(version()) + " prepares series: " + std::to_string(worker.threads) +
                            " threads, index " + config::redact_url(settings.index.url) + ", storage " +
                            config::redact_url(settings.storage.url);

@@ -6,9 +6,8 @@
 namespace gantry::cache {
 namespace {
 
-INSTANTIATE_TEST_SUITE_P(Memory, SharedCacheContract, testing::Values(SharedCacheMaker{"memory", [] {
-                           return std::make_unique<MemoryCache>();
-                         }}));
+INSTANTIATE_TEST_SUITE_P(Memory, SharedCacheContract,
+                         testing::Values(SharedCacheMaker{"memory", [] { return std::make_unique<MemoryCache>(); }}));
 
 TEST(Keys, AreThoseThatOthersRead) {
   const TenantId tenant("clinic-a");

@@ -67,7 +67,8 @@ std::string heard(int connection) {
   return std::string(buffer.data(), count > 0 ? static_cast<std::size_t>(count) : 0);
 }
 
-std::unique_ptr<RedisCache> cache_at(std::uint16_t port, std::chrono::milliseconds time = std::chrono::milliseconds(20)) {
+std::unique_ptr<RedisCache> cache_at(std::uint16_t port,
+                                     std::chrono::milliseconds time = std::chrono::milliseconds(20)) {
   RedisSettings settings;
   settings.host = "127.0.0.1";
   settings.port = port;

@@ -37,12 +37,11 @@ std::unique_ptr<SharedCache> cache_of(const RedisSettings& settings) {
   return *std::move(cache);
 }
 
-INSTANTIATE_TEST_SUITE_P(Redis, SharedCacheContract, testing::Values(SharedCacheMaker{"redis", [] {
-                           return cache_of(settings_of("REDIS_URL"));
-                         }}));
-INSTANTIATE_TEST_SUITE_P(RedisTls, SharedCacheContract, testing::Values(SharedCacheMaker{"redis over TLS", [] {
-                           return cache_of(settings_of("REDIS_TLS_URL"));
-                         }}));
+INSTANTIATE_TEST_SUITE_P(Redis, SharedCacheContract,
+                         testing::Values(SharedCacheMaker{"redis", [] { return cache_of(settings_of("REDIS_URL")); }}));
+INSTANTIATE_TEST_SUITE_P(RedisTls, SharedCacheContract,
+                         testing::Values(SharedCacheMaker{"redis over TLS",
+                                                          [] { return cache_of(settings_of("REDIS_TLS_URL")); }}));
 
 class RedisCacheTest : public ::testing::Test {
  protected:
@@ -99,7 +98,8 @@ TEST_F(RedisCacheTest, ACertificateThatNobodyTrustedSignedIsRefused) {
 TEST_F(RedisCacheTest, WrongTypesUnderOurKeysAreNothingAndAreReplaced) {
   const auto cache = cache_of(settings_of("REDIS_URL"));
   const SharedCache::Entry entry{key_, 1, versioned_text(1, R"("a":1)"), std::chrono::minutes(1)};
-  for (const Command& made : {Command{"LPUSH", key_, "x"}, Command{"SADD", key_, "x"}, Command{"HSET", key_, "a", "b"}}) {
+  for (const Command& made :
+       {Command{"LPUSH", key_, "x"}, Command{"SADD", key_, "x"}, Command{"HSET", key_, "a", "b"}}) {
     command({"DEL", key_});
     ASSERT_EQ(command(made).kind, Reply::Kind::kNumber);
     const auto nothing = cache->get(ctx_, std::span(&key_, 1));

@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <climits>
 #include <cstring>
 #include <utility>
+
+#include <climits>
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -145,7 +146,8 @@ Result<void> Transport::write(std::string_view bytes, Deadline deadline) {
   while (!bytes.empty()) {
     if (tls_) {
       ERR_clear_error();
-      const int count = SSL_write(tls_.get(), bytes.data(), static_cast<int>(std::min<std::size_t>(bytes.size(), INT_MAX)));
+      const int count =
+          SSL_write(tls_.get(), bytes.data(), static_cast<int>(std::min<std::size_t>(bytes.size(), INT_MAX)));
       if (count <= 0) {
         GANTRY_TRY(wait_for_tls(count, deadline, "writing to the cache"));
         continue;
@@ -169,7 +171,8 @@ Result<std::size_t> Transport::read(std::span<char> into, Deadline deadline) {
   for (;;) {
     if (tls_) {
       ERR_clear_error();
-      const int count = SSL_read(tls_.get(), into.data(), static_cast<int>(std::min<std::size_t>(into.size(), INT_MAX)));
+      const int count =
+          SSL_read(tls_.get(), into.data(), static_cast<int>(std::min<std::size_t>(into.size(), INT_MAX)));
       if (count > 0) return static_cast<std::size_t>(count);
       GANTRY_TRY(wait_for_tls(count, deadline, "reading from the cache"));
       continue;

@@ -28,7 +28,7 @@ struct MetadataJob {
   InstancePath path;
   Offer offer;
   std::string root;
-  std::string state;      ///< of the instance, series or study when it is known already, else ""
+  std::string state;                     ///< of the instance, series or study when it is known already, else ""
   std::optional<std::uint64_t> version;  ///< the same as a number, of series and study
   archive::PreparedPtr documents;        ///< what to answer with; null: the rows
   http::Headers headers;                 ///< of the request, as far as they matter here

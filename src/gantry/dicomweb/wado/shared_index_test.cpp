@@ -23,7 +23,8 @@ class SharedIndexRoutes : public ReadFixture {
   archive::VersionReader versions_{index_};
   archive::RetrieveService retrieves_{index_, archive_.objects, {&versions_}};
   archive::QueryService queries_{index_};
-  Services shared_{services_.store, queries_, retrieves_, services_.deletes, &versions_, index_pool_, disk_pool_, settings()};
+  Services shared_{services_.store, queries_,    retrieves_, services_.deletes,
+                   &versions_,      index_pool_, disk_pool_, settings()};
 
   Services& served() override { return shared_; }
   /// The answer, and that nothing was asked for it but versions.

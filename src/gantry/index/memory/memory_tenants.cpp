@@ -132,8 +132,7 @@ Result<std::optional<std::uint64_t>> MemoryIndex::version_of(const RequestContex
   return std::optional<std::uint64_t>(found->second.version);
 }
 
-Result<std::vector<std::uint64_t>> MemoryIndex::versions(const RequestContext& ctx,
-                                                        std::span<const VersionKey> keys) {
+Result<std::vector<std::uint64_t>> MemoryIndex::versions(const RequestContext& ctx, std::span<const VersionKey> keys) {
   return versions_one_by_one(*this, ctx, keys);
 }
 

@@ -15,9 +15,7 @@ auto place_of(const StateRow& state) {
 
 }  // namespace
 
-std::string id_of(const StateRow& state) {
-  return series_id(state.tenant_id, state.study_uid, state.series_uid);
-}
+std::string id_of(const StateRow& state) { return series_id(state.tenant_id, state.study_uid, state.series_uid); }
 
 JsonTask to_task(const bson_t& document) {
   const sql::CellRow row = to_cells(sql::kJsonTable, document);
@@ -86,8 +84,7 @@ Result<std::vector<StateRow>> DueSeries::next(std::size_t most) {
     ties.filter.number("json_due_since", *after_);
     GANTRY_TRY(collect(ties, rows));
   }
-  std::sort(rows.begin(), rows.end(),
-            [](const StateRow& a, const StateRow& b) { return place_of(a) < place_of(b); });
+  std::sort(rows.begin(), rows.end(), [](const StateRow& a, const StateRow& b) { return place_of(a) < place_of(b); });
   return rows;
 }
 

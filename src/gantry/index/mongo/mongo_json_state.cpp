@@ -125,9 +125,8 @@ Result<bool> MongoIndex::renew_json(const RequestContext& ctx, const StudyUid& s
 
 Result<JsonTotals> MongoIndex::json_totals(const RequestContext& ctx) {
   // Asked before, as a transaction answers about data alone.
-  GANTRY_LET(const Timestamp now, impl_->read(ctx, [this](Session& session) {
-    return mongo::server_now(session, *impl_->pool);
-  }));
+  GANTRY_LET(const Timestamp now,
+             impl_->read(ctx, [this](Session& session) { return mongo::server_now(session, *impl_->pool); }));
   return impl_->read_one_state(ctx, [&](Session& session) -> Result<JsonTotals> {
     Document marked, unready;
     marked.number("json_due", 1);

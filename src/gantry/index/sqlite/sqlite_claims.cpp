@@ -116,8 +116,7 @@ Result<bool> SqliteIndex::renew_json(const RequestContext& ctx, const StudyUid& 
 Result<JsonTotals> SqliteIndex::json_totals(const RequestContext& ctx) {
   return impl_->read(ctx, [&](Connection& connection) -> Result<JsonTotals> {
     GANTRY_LET(sqlite::Transaction transaction, sqlite::Transaction::begin(connection, false));
-    const auto statements =
-        sql::json_counts(sql::sqlite_dialect(), std::to_string(sql::micros(timestamp_now())));
+    const auto statements = sql::json_counts(sql::sqlite_dialect(), std::to_string(sql::micros(timestamp_now())));
     std::vector<std::uint64_t> numbers;
     for (std::size_t i = 0; i < 3; ++i) {
       GANTRY_LET(Query query, connection.query(statements[i].text()));

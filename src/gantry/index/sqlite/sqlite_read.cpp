@@ -65,8 +65,7 @@ Result<std::optional<std::uint64_t>> SqliteIndex::version_of(const RequestContex
   });
 }
 
-Result<std::vector<std::uint64_t>> SqliteIndex::versions(const RequestContext& ctx,
-                                                        std::span<const VersionKey> keys) {
+Result<std::vector<std::uint64_t>> SqliteIndex::versions(const RequestContext& ctx, std::span<const VersionKey> keys) {
   return versions_one_by_one(*this, ctx, keys);
 }
 
