@@ -150,6 +150,14 @@ class HttpClient::Impl {
     }
   }
 
+  void prepare_empty_post(const std::string& url, HttpAnswer& answer) {
+    prepare(url, answer);
+    option(CURLOPT_POST, 1L);
+    option(CURLOPT_POSTFIELDS, "");
+    option(CURLOPT_POSTFIELDSIZE, 0L);
+    option(CURLOPT_LOW_SPEED_TIME, 0L);  // a large archive may be silent for long
+  }
+
   template <class Value>
   void option(CURLoption name, Value value) {
     curl_easy_setopt(curl.get(), name, value);
@@ -232,15 +240,18 @@ Result<HttpAnswer> HttpClient::post_instance(const std::string& url, const std::
   return answer;
 }
 
+Result<HttpAnswer> HttpClient::post(const std::string& url) {
+  HttpAnswer answer;
+  impl_->prepare_empty_post(url, answer);
+  GANTRY_TRY(impl_->perform(answer));
+  return answer;
+}
+
 Result<HttpAnswer> HttpClient::post_for_lines(const std::string& url,
                                               const std::function<void(std::string_view)>& line) {
   HttpAnswer answer;
   LineSink sink{&line, ""};
-  impl_->prepare(url, answer);
-  impl_->option(CURLOPT_POST, 1L);
-  impl_->option(CURLOPT_POSTFIELDS, "");
-  impl_->option(CURLOPT_POSTFIELDSIZE, 0L);
-  impl_->option(CURLOPT_LOW_SPEED_TIME, 0L);  // a large archive may be silent for long
+  impl_->prepare_empty_post(url, answer);
   impl_->option(CURLOPT_WRITEFUNCTION, &cut_lines);
   impl_->option(CURLOPT_WRITEDATA, &sink);
   GANTRY_TRY(impl_->perform(answer));

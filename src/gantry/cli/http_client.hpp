@@ -38,6 +38,8 @@ class HttpClient {
   /// can't be opened. `moved` is called with the bytes that went out.
   Result<HttpAnswer> post_instance(const std::string& url, const std::string& path,
                                    const std::function<void(std::size_t)>& moved);
+  /// Posts an empty body, and waits for the answer as long as the connection lives.
+  Result<HttpAnswer> post(const std::string& url);
   /// Posts an empty body and gives the answer's lines as they come (NDJSON).
   Result<HttpAnswer> post_for_lines(const std::string& url, const std::function<void(std::string_view)>& line);
 

@@ -15,6 +15,7 @@
 #include "gantry/cli/migrate_command.hpp"
 #include "gantry/cli/serve_command.hpp"
 #include "gantry/cli/store_command.hpp"
+#include "gantry/cli/worker_command.hpp"
 #include "gantry/config/settings.hpp"
 #include "gantry/server/app.hpp"
 #include "gantry/server/data_folder.hpp"
@@ -52,6 +53,22 @@ Each `gantry serve` prepares the metadata of series that are at rest (worker.qui
 threads. This command does that alone, for nodes of the same index and object store that serve with worker.threads = 0.
 Any number may run; each series is prepared by one of them. SIGTERM ends it after the series that are being
 made; one that takes longer than 20 seconds is handed back.)";
+
+constexpr const char* kWorkerStatusFooter = R"(Examples:
+  gantry worker status
+  gantry worker status --json -c gantry.toml
+
+Counts the series by how their prepared metadata stands, and names those that failed, those given up first. Takes the
+settings of `gantry worker`. While `gantry serve` runs on the folder of the embedded index, it is asked.
+Exit status: 0, or 2 when it could not be told.)";
+
+constexpr const char* kWorkerRetryFooter = R"(Examples:
+  gantry worker retry
+  gantry worker retry --study 1.2.840.1 --series 1.2.840.1.7
+
+Series that failed, or were given up after five tries, are tried again at once, and have all their tries. A series is
+also tried again when it changes. Takes the settings of `gantry worker`, as `status` does.
+Exit status: 0 done, also when none had failed, 1 there is no such study or series, 2 it could not work.)";
 
 constexpr const char* kStoreFooter = R"(Examples:
   gantry store ~/images --to http://127.0.0.1:8080/dicom-web
@@ -184,6 +201,32 @@ void add_store(CLI::App& store, StoreOptions& options) {
   store.footer(kStoreFooter);
 }
 
+struct WorkerCommands {
+  CLI::App& status;
+  CLI::App& retry;
+};
+
+WorkerCommands add_worker(CLI::App& worker, WorkerStatusOptions& status_options, server::WorkerRetry& asked) {
+  worker.footer(kWorkerFooter);
+  worker.require_subcommand(0, 1);
+  auto& status = *worker.add_subcommand("status", "Say how the metadata of all series stands, and what failed");
+  status.footer(kWorkerStatusFooter);
+  status.fallthrough();  // the settings are the parent's
+  status.add_flag("--json", status_options.json, "Print a JSON object");
+  status.add_option("--failures", status_options.failures, "Series that failed to be named, at most")
+      ->capture_default_str()
+      ->check(CLI::Range(std::size_t{0}, server::kFailuresMost))
+      ->type_name("N");
+  auto& retry = *worker.add_subcommand("retry", "Try series that failed again, at once");
+  retry.footer(kWorkerRetryFooter);
+  retry.fallthrough();
+  auto* const study = retry.add_option("--study", asked.study, "Those of one study")->type_name("UID");
+  retry.add_option("--series", asked.series, "One series of that study")->type_name("UID")->needs(study);
+  retry.add_option("--tenant", asked.tenant, "Those of one tenant; a study is looked for in `default` without")
+      ->type_name("TENANT");
+  return {status, retry};
+}
+
 int run(int argc, char** argv) {
   CLI::App app{"Gantry, a DICOMweb archive: takes medical images in, finds them, gives them back byte for byte.",
                "gantry"};
@@ -196,8 +239,10 @@ int run(int argc, char** argv) {
   const SettingsFlags serve_flags(serve);
 
   auto& worker = *app.add_subcommand("worker", "Prepare series' metadata for the nodes that serve");
-  worker.footer(kWorkerFooter);
   const SettingsFlags worker_flags(worker);
+  WorkerStatusOptions worker_status_options;
+  server::WorkerRetry retry_asked;
+  const auto [worker_status, worker_retry] = add_worker(worker, worker_status_options, retry_asked);
 
   auto& store = *app.add_subcommand("store", "Send files and folders to a DICOMweb server (STOW-RS)");
   StoreOptions store_options;
@@ -262,7 +307,10 @@ int run(int argc, char** argv) {
   }
   if (worker.parsed()) {
     const auto settings = worker_flags.load();
-    return settings ? run_worker(*settings) : explain("worker", settings.error());
+    if (!settings) return explain("worker", settings.error());
+    if (worker_status.parsed()) return run_worker_status(*settings, worker_status_options);
+    if (worker_retry.parsed()) return run_worker_retry(*settings, retry_asked);
+    return run_worker(*settings);
   }
   if (store.parsed()) return run_store(store_options);
   if (fsck.parsed()) {

@@ -288,11 +288,11 @@ class App::Parts {
     const auto of_totals = [this](std::uint64_t index::JsonTotals::*number) {
       return [this, number] { return workers.totals().value_or(index::JsonTotals()).*number; };
     };
-    gauge("gantry_prepare_due", "Series whose metadata is to be prepared and that no worker has.",
+    gauge("gantry_prepare_due_series", "Series whose metadata is to be prepared and that no worker has.",
           of_totals(&index::JsonTotals::pending));
-    gauge("gantry_prepare_failing", "Series whose metadata could not be prepared and is to be tried again.",
+    gauge("gantry_prepare_failing_series", "Series whose metadata could not be prepared and is to be tried again.",
           of_totals(&index::JsonTotals::failed));
-    gauge("gantry_prepare_given_up", "Series whose metadata could not be prepared and is not tried any more.",
+    gauge("gantry_prepare_given_up_series", "Series whose metadata could not be prepared and is not tried any more.",
           of_totals(&index::JsonTotals::given_up));
   }
 

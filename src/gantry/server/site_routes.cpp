@@ -7,6 +7,7 @@
 #include "gantry/base/json_text.hpp"
 #include "gantry/dicomweb/stow/service_root.hpp"
 #include "gantry/http/query_string.hpp"
+#include "gantry/server/worker_admin.hpp"
 
 namespace gantry::server {
 namespace {
@@ -164,6 +165,7 @@ std::vector<http::Route> site_routes(Site& site) {
       {Method::kGet, "/metrics", Permission::kPublic, "Counters for Prometheus.", with_site(&metrics)},
       {Method::kPost, "/admin/fsck", Permission::kAdmin, "Checks every row and object.", with_site(&fsck)},
   };
+  for (auto& route : worker_routes(site)) routes.push_back(std::move(route));
   // Another tenant's paths are refused (403) whether or not anything is there, so they must be routes.
   for (const auto method : {Method::kGet, Method::kPost, Method::kDelete}) {
     routes.push_back(

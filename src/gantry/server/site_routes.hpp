@@ -37,8 +37,8 @@ struct Site {
   void drain();
 };
 
-/// `/`, `/gantry.css`, `/healthz`, `/readyz`, `/metrics`, `/admin/fsck`, and nothing below `/tenants/` of another
-/// tenant.
+/// `/`, `/gantry.css`, `/healthz`, `/readyz`, `/metrics`, `/admin/fsck`, worker_routes(), and nothing below `/tenants/`
+/// of another tenant.
 [[nodiscard]] std::vector<http::Route> site_routes(Site& site);
 
 }  // namespace gantry::server

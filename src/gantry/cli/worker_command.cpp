@@ -1,0 +1,155 @@
+#include "gantry/cli/worker_command.hpp"
+
+#include <cstdint>
+#include <cstdio>
+#include <functional>
+#include <memory>
+#include <string_view>
+
+#include <simdjson.h>
+
+#include "gantry/cli/http_client.hpp"
+#include "gantry/cli/store_progress.hpp"
+#include "gantry/http/query_string.hpp"
+#include "gantry/server/app.hpp"
+#include "gantry/server/data_folder.hpp"
+#include "gantry/server/providers.hpp"
+
+namespace gantry::cli {
+namespace {
+
+constexpr int kNotThere = 1, kCouldNotWork = 2;
+
+/// The same question in two ways.
+struct Question {
+  std::function<Result<std::string>(index::InstanceIndex&, const RequestContext&)> of_index;
+  std::function<Result<HttpAnswer>(HttpClient&)> of_server;
+};
+
+/// `detail` of an answer that is an error (RFC 9457).
+std::string detail_of(const HttpAnswer& answer) {
+  simdjson::dom::parser parser;
+  simdjson::dom::element problem;
+  std::string_view detail;
+  if (parser.parse(answer.body).get(problem) == simdjson::SUCCESS &&
+      problem["detail"].get(detail) == simdjson::SUCCESS) {
+    return std::string(detail);
+  }
+  return "the running server answers " + std::to_string(answer.status);
+}
+
+Result<std::string> ask_server(const std::string& socket, const Question& question) {
+  HttpClient client({"", "", socket});
+  auto answer = question.of_server(client);
+  if (!answer) return Error::unavailable("asking the running server at " + socket + ": " + answer.error().detail());
+  if (answer->status == 200) return std::move(answer->body);
+  if (answer->status == 404) return Error::not_found(detail_of(*answer));
+  return Error::unavailable(detail_of(*answer));
+}
+
+Result<std::string> ask(const config::Settings& settings, const Question& question) {
+  RequestContext ctx;
+  ctx.tenant = TenantId(server::kDefaultTenant);
+  ctx.principal = "worker command";
+  GANTRY_LET(const bool embedded, server::is_embedded(settings));
+  if (!embedded) {
+    GANTRY_LET(const auto index, server::open_index(settings, ctx.tenant));
+    return question.of_index(*index, ctx);
+  }
+  const auto served = server::is_served(settings.data.dir);
+  // That there is no folder says nothing about a study in it.
+  if (!served) return Error::unavailable(served.error().detail());
+  if (*served) {
+    GANTRY_LET(const auto socket, server::AdminSocket::in(settings.data.dir));
+    return ask_server(socket.path(), question);
+  }
+  GANTRY_LET(const auto archive, server::OfflineArchive::open(settings));
+  return question.of_index(archive->index(), ctx);
+}
+
+int explain(const char* command, const Error& error) {
+  std::fprintf(stderr, "gantry worker %s: %s\n", command, error.detail().c_str());
+  return error.kind() == ErrorKind::kNotFound ? kNotThere : kCouldNotWork;
+}
+
+std::uint64_t number_of(const simdjson::dom::element& object, const char* name) {
+  std::uint64_t number = 0;
+  return object[name].get(number) == simdjson::SUCCESS ? number : 0;
+}
+
+std::string text_of(const simdjson::dom::element& object, const char* name) {
+  std::string_view text;
+  return object[name].get(text) == simdjson::SUCCESS ? std::string(text) : "";
+}
+
+std::string number_line(const char* what, std::uint64_t number, const std::string& more = "") {
+  char line[64];
+  std::snprintf(line, sizeof line, "%-9s %12s", what, count_as_text(number).c_str());
+  return line + more + "\n";
+}
+
+std::string failure_lines(const simdjson::dom::element& failure) {
+  const std::string next = text_of(failure, "next_try");
+  const std::string tries = count_as_text(number_of(failure, "tries"));
+  return std::string(next.empty() ? "given up" : "failed") + "  tenant " + text_of(failure, "tenant") + "  study " +
+         text_of(failure, "study") + "  series " + text_of(failure, "series") + "\n          tries " + tries +
+         (next.empty() ? "" : ", the next at " + next) + ": " + text_of(failure, "error") + "\n";
+}
+
+}  // namespace
+
+Result<std::string> worker_status_text(const std::string& json) {
+  simdjson::dom::parser parser;
+  simdjson::dom::element status;
+  simdjson::dom::array failures;
+  if (parser.parse(json).get(status) != simdjson::SUCCESS || status["failures"].get(failures) != simdjson::SUCCESS) {
+    return Error::internal("the answer can't be understood: " + json.substr(0, 200));
+  }
+  const std::string oldest = text_of(status, "oldest_due");
+  std::string text = number_line("ready", number_of(status, "ready")) +
+                     number_line("pending", number_of(status, "pending")) +
+                     number_line("running", number_of(status, "running")) +
+                     number_line("failed", number_of(status, "failed")) +
+                     number_line("given up", number_of(status, "given_up"));
+  text += oldest.empty() ? "nothing is due\n" : "the oldest that is due changed at " + oldest + "\n";
+  for (const auto failure : failures) text += failure_lines(failure);
+  const std::uint64_t failing = number_of(status, "failed") + number_of(status, "given_up");
+  if (failing > failures.size()) text += "and " + count_as_text(failing - failures.size()) + " more\n";
+  return text;
+}
+
+int run_worker_status(const config::Settings& settings, const WorkerStatusOptions& options) {
+  const std::string url = "http://gantry/admin/worker/status?failures=" + std::to_string(options.failures);
+  const auto json = ask(settings, {[&options](index::InstanceIndex& index, const RequestContext& ctx) {
+                                     return server::worker_status(index, ctx, options.failures);
+                                   },
+                                   [&url](HttpClient& client) { return client.get(url); }});
+  if (!json) return explain("status", json.error());
+  const auto text = options.json ? json : worker_status_text(*json);
+  if (!text) return explain("status", text.error());
+  std::printf("%s%s", text->c_str(), text->ends_with('\n') ? "" : "\n");
+  return 0;
+}
+
+int run_worker_retry(const config::Settings& settings, const server::WorkerRetry& asked) {
+  const std::string url = "http://gantry/admin/worker/retry?tenant=" + http::percent_encode(asked.tenant) +
+                          "&study=" + http::percent_encode(asked.study) +
+                          "&series=" + http::percent_encode(asked.series);
+  const auto json = ask(settings, {[&asked](index::InstanceIndex& index, const RequestContext& ctx) {
+                                     return server::worker_retry(index, ctx, asked);
+                                   },
+                                   [&url](HttpClient& client) { return client.post(url); }});
+  if (!json) return explain("retry", json.error());
+  simdjson::dom::parser parser;
+  simdjson::dom::element answer;
+  if (parser.parse(*json).get(answer) != simdjson::SUCCESS) {
+    return explain("retry", Error::internal("the answer can't be understood: " + json->substr(0, 200)));
+  }
+  const std::uint64_t retried = number_of(answer, "retried");
+  std::printf("%s\n", retried == 0   ? "no series had failed"
+                      : retried == 1 ? "1 series is due again"
+                                     : (count_as_text(retried) + " series are due again").c_str());
+  return 0;
+}
+
+}  // namespace gantry::cli
