@@ -1,5 +1,4 @@
-"""`gantry worker status` and `retry`: a series with damaged attributes, from its first failure to its recovery. The embedded
-index's file is damaged while nothing runs; what is asked is the running server, over its socket, or the index itself."""
+"""`gantry worker status` and `retry`: what an operator sees of series whose metadata fails, and can do about it."""
 
 from __future__ import annotations
 
@@ -10,112 +9,174 @@ import time
 
 import pytest
 import requests
-from conftest import Server, multipart, post_instance
+from conftest import Server, post_instance
 from make_dicom import ct_slice, uids
+from test_series_metadata import metric
 
-INSTANCES = 100
-QUICK = ("--worker-quiet-period", "0s", "--store-conflict", "replace")
-
-
-def worker(gantry, server: Server, *words: str) -> subprocess.CompletedProcess:
-    return subprocess.run([gantry, "worker", *words, "--data", server.data, *server.index_flags()], capture_output=True, text=True)
+QUICK = ("--worker-quiet-period", "0s", "--worker-threads", "2")
+NONE = ("--worker-threads", "0")
 
 
-def status(gantry, server: Server) -> dict:
-    done = worker(gantry, server, "status", "--json")
+def worker(server: Server, *arguments: str) -> subprocess.CompletedProcess:
+    command = [str(server.binary), "worker", *arguments, "--data", str(server.data), *server.index_flags()]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def status(server: Server) -> dict:
+    done = worker(server, "status", "--json")
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 
-def wait_for(gantry, server: Server, met) -> dict:
-    while not met(now := status(gantry, server)):
-        time.sleep(0.1)
-    return now
+def wait_for(server: Server, **wanted) -> dict:
+    """The status, as soon as it is as wanted; `tries` are those of the one failure."""
+    while True:
+        now = status(server)
+        seen = {**now, "tries": now["failures"][0]["tries"] if now["failures"] else None}
+        if all(seen[name] == value for name, value in wanted.items()):
+            return now
+        time.sleep(0.05)
 
 
-def store(server: Server, files: list[bytes]) -> None:
-    body, content_type = multipart(files)
-    answer = requests.post(f"{server.dicomweb}/studies", data=body, headers={"Content-Type": content_type})
+def change(server: Server, statement: str, *values) -> None:
+    """In the file of the embedded index, while nothing runs."""
+    with sqlite3.connect(server.data / "index.sqlite") as database:
+        assert database.execute(statement, values).rowcount == 1
+    database.close()
+
+
+def series_metadata(server: Server, study: str, series: str) -> requests.Response:
+    answer = requests.get(f"{server.dicomweb}/studies/{study}/series/{series}/metadata")
     assert answer.status_code == 200, answer.text
-
-
-def index_file(server: Server):
-    return sqlite3.connect(server.data / "index.sqlite")
+    return answer
 
 
 @pytest.mark.embedded_index
-def test_a_damaged_instance_is_left_out_told_given_up_and_recovers_when_the_series_changes(gantry, tmp_path):
-    server = Server(gantry, tmp_path / "data", *QUICK, "--worker-threads", "0").start()
-    study, series, *sops = uids(INSTANCES + 2)
-    store(server, [ct_slice(study, series, sop, number, rows=16, columns=16) for number, sop in enumerate(sops)])
+def test_a_damaged_series_is_served_without_the_damage_given_up_and_tried_again_when_asked(gantry, tmp_path):
+    server = Server(gantry, tmp_path / "data", *NONE).start()
+    study, series = uids(2)
+    sops = uids(100)
+    for number, sop in enumerate(sops):
+        assert post_instance(server, ct_slice(study, series, sop, number, rows=8, columns=8)).status_code == 200
+    before = status(server)
+    assert (before["pending"], before["ready"], before["failures"]) == (1, 0, [])
+    assert before["oldest_due"] is not None
     server.stop()
-    with index_file(server) as index:
-        assert index.execute("UPDATE dicom_image_meta SET attributes = x'00' WHERE sop_uid = ?", (sops[7],)).rowcount == 1
-    rest = sops[:7] + sops[8:]
+    with sqlite3.connect(server.data / "index.sqlite") as database:
+        (whole,) = database.execute("SELECT attributes FROM dicom_image_meta WHERE sop_uid = ?", (sops[41],)).fetchone()
+    database.close()
+    change(server, "UPDATE dicom_image_meta SET attributes = ? WHERE sop_uid = ?", whole[:-1] + bytes([whole[-1] ^ 1]), sops[41])
 
-    def expect_the_rest() -> None:
-        for path in (f"/studies/{study}/metadata", f"/studies/{study}/series/{series}/metadata"):
-            answer = requests.get(server.dicomweb + path)
-            assert answer.status_code == 200
-            assert answer.headers["Warning"].startswith("299 ") and "1 instances are left out" in answer.headers["Warning"]
-            assert [item["00080018"]["Value"][0] for item in answer.json()] == rest
-
-    server.start()
-    expect_the_rest()  # built on demand
-    assert status(gantry, server)["pending"] == 1
-    server.stop()
-
-    for tries in range(1, 6):
-        server.flags = QUICK
+    server = Server(gantry, tmp_path / "data", *QUICK)
+    for tries in (1, 2, 3, 4, 5):
         server.start()
-        now = wait_for(gantry, server, lambda now: now["failures"] and now["failures"][0]["tries"] == tries)
-        expect_the_rest()  # as it was prepared
+        now = wait_for(server, tries=tries)
+        assert (now["failed"], now["given_up"], now["pending"], now["ready"]) == ((1, 0, 0, 0) if tries < 5 else (0, 1, 0, 0))
         failure = now["failures"][0]
-        assert (failure["study"], failure["series"], failure["given_up"]) == (study, series, tries == 5)
-        assert "1 of its instances can't be read" in failure["error"]
-        assert (now["failed"], now["given_up"], now["ready"]) == ((0, 1, 0) if tries == 5 else (1, 0, 0))
+        assert (failure["tenant"], failure["study"], failure["series"]) == ("default", study, series)
+        assert failure["error"] == "the stored attributes of 1 of its instances can't be read"
+        assert failure["given_up"] == (tries == 5) == (failure["next_try"] is None)
+        answer = series_metadata(server, study, series)
+        assert answer.headers["Warning"].startswith("299 ")
+        assert {item["00080018"]["Value"][0] for item in answer.json()} == set(sops) - {sops[41]}
         server.stop()
-        with index_file(server) as index:  # the next try is due now
-            index.execute("UPDATE dicom_json_meta SET next_at = 0")
+        if tries < 5:  # what would take minutes
+            change(server, "UPDATE dicom_json_meta SET next_at = 0 WHERE series_uid = ?", series)
 
-    # Nobody runs: the index itself is asked.
-    said = worker(gantry, server, "status")
-    assert said.returncode == 0 and "given up" in said.stdout and series in said.stdout
-    assert worker(gantry, server, "retry", "--study", "1.2.3").returncode == 1
-    assert worker(gantry, server, "retry", "--series", series).returncode != 0
-    retried = worker(gantry, server, "retry", "--study", study, "--series", series)
-    assert (retried.returncode, retried.stdout) == (0, "1 series is due again\n"), retried.stderr
-    assert status(gantry, server)["failures"] == [] and status(gantry, server)["pending"] == 1
+    # While nothing runs, the index is opened; what is said is the same.
+    assert status(server) == now
+    said = worker(server, "status").stdout
+    assert f"given up  tenant default  study {study}  series {series}" in said
+    assert "tries 5: the stored attributes of 1 of its instances can't be read" in said
+
+    for arguments, words in ((("--study", "1.2.3"), "tenant default has no study 1.2.3"),
+                             (("--study", study, "--series", "1.2.3"), f"has no study {study} with a series 1.2.3"),
+                             (("--study", study, "--tenant", "elsewhere"), f"tenant elsewhere has no study {study}")):
+        for running in (False, True):
+            if running:
+                server.start()
+            done = worker(server, "retry", *arguments)
+            assert (done.returncode, done.stdout) == (1, "")
+            assert words in done.stderr
+            if running:
+                server.stop()
+
     server.start()
-    wait_for(gantry, server, lambda now: now["failures"] and now["failures"][0]["tries"] == 1)
-
-    # A running server is asked over its socket.
-    assert worker(gantry, server, "retry").stdout == "1 series is due again\n"
-    wait_for(gantry, server, lambda now: now["failed"] == 1)
-    assert post_instance(server, ct_slice(study, series, sops[7], 7, rows=18, columns=18)).status_code == 200
-    wait_for(gantry, server, lambda now: now["ready"] == 1 and now["failures"] == [])
-    answer = requests.get(f"{server.dicomweb}/studies/{study}/metadata")
-    assert "Warning" not in answer.headers and len(answer.json()) == INSTANCES
+    while metric(server, "gantry_prepare_given_up_series") != 1:
+        time.sleep(0.05)
+    assert metric(server, "gantry_prepare_due_series") == metric(server, "gantry_prepare_failing_series") == 0
+    done = worker(server, "retry", "--study", study, "--series", series)
+    assert (done.returncode, done.stdout) == (0, "1 series is due again\n")
+    wait_for(server, tries=1, failed=1, given_up=0)
     server.stop()
-
-
-def test_status_counts_what_is_due_and_what_is_ready(gantry, tmp_path):
-    server = Server(gantry, tmp_path / "data", *QUICK, "--worker-threads", "0").start()
-    assert status(gantry, server) == {"ready": 0, "pending": 0, "running": 0, "failed": 0, "given_up": 0, "oldest_due": None,
-                                      "failures": []}
-    store(server, [ct_slice(*uids(3), rows=16, columns=16) for _ in range(3)])
-    now = status(gantry, server)
-    assert now["pending"] == 3 and now["oldest_due"]
-    server.stop()
-    server.flags = QUICK
+    change(server, "UPDATE dicom_json_meta SET next_at = 0 WHERE series_uid = ?", series)
     server.start()
-    wait_for(gantry, server, lambda now: now["ready"] == 3 and now["pending"] == 0)
-    assert worker(gantry, server, "retry").stdout == "no series had failed\n"
+    wait_for(server, tries=2)
+
+    # A change makes it a new series to the workers; without the damaged instance it is whole.
+    assert post_instance(server, ct_slice(study, series, uids(1)[0], 100, rows=8, columns=8)).status_code == 200
+    wait_for(server, tries=1, failed=1)
+    answer = series_metadata(server, study, series)
+    assert answer.headers["Warning"].startswith("299 ")
+    assert len(answer.json()) == 100
+    assert requests.delete(f"{server.dicomweb}/studies/{study}/series/{series}/instances/{sops[41]}").status_code == 204
+    assert wait_for(server, ready=1, failed=0, given_up=0, pending=0)["failures"] == []
+    answer = series_metadata(server, study, series)
+    assert "Warning" not in answer.headers
+    assert len(answer.json()) == 100
+    done = worker(server, "retry")
+    assert (done.returncode, done.stdout) == (0, "no series had failed\n")
     server.stop()
 
 
 @pytest.mark.embedded_index
-def test_status_of_nothing_says_so(gantry, tmp_path):
-    done = subprocess.run([gantry, "worker", "status", "--data", tmp_path / "nothing", "--index-url", "postgresql://127.0.0.1:1/x"],
-                          capture_output=True, text=True)
-    assert done.returncode == 2 and "gantry worker status: " in done.stderr
+def test_what_was_mended_is_whole_after_a_retry(gantry, tmp_path):
+    server = Server(gantry, tmp_path / "data", *NONE).start()
+    study, series, sop = uids(3)
+    assert post_instance(server, ct_slice(study, series, sop)).status_code == 200
+    server.stop()
+    with sqlite3.connect(server.data / "index.sqlite") as database:
+        (whole,) = database.execute("SELECT attributes FROM dicom_image_meta WHERE sop_uid = ?", (sop,)).fetchone()
+    database.close()
+    change(server, "UPDATE dicom_image_meta SET attributes = ? WHERE sop_uid = ?", b"damaged", sop)
+    server = Server(gantry, tmp_path / "data", *QUICK).start()
+    wait_for(server, tries=1)
+    server.stop()
+    change(server, "UPDATE dicom_image_meta SET attributes = ? WHERE sop_uid = ?", whole, sop)
+    assert worker(server, "retry").stdout == "1 series is due again\n"
+    server.start()
+    wait_for(server, ready=1, failed=0)
+    assert len(series_metadata(server, study, series).json()) == 1
+    server.stop()
+
+
+def test_status_counts_all_series_whether_somebody_serves_or_not(gantry, tmp_path):
+    server = Server(gantry, tmp_path / "data", *QUICK).start()
+    assert "nothing is due" in worker(server, "status").stdout
+    for _ in range(5):
+        study, series, sop = uids(3)
+        assert post_instance(server, ct_slice(study, series, sop)).status_code == 200
+    running = wait_for(server, ready=5, pending=0, running=0)
+    assert (running["oldest_due"], running["failures"]) == (None, [])
+    done = worker(server, "retry", "--study", study)
+    assert (done.returncode, done.stdout) == (0, "no series had failed\n")
+    assert worker(server, "retry", "--study", "1.2.3").returncode == 1
+    server.stop()
+    assert status(server) == running
+    assert worker(server, "retry", "--series", series).returncode == 2, "without its study"
+
+
+def test_administration_is_for_the_socket_alone(gantry, tmp_path):
+    server = Server(gantry, tmp_path / "data").start()
+    assert requests.get(f"{server.url}/admin/worker/status").status_code == 403
+    assert requests.post(f"{server.url}/admin/worker/retry").status_code == 403
+    server.stop()
+
+
+@pytest.mark.embedded_index
+def test_without_a_data_folder_there_is_no_answer(gantry, tmp_path):
+    for verb in ("status", "retry"):
+        done = subprocess.run([gantry, "worker", verb, "--data", tmp_path / "nothing"], capture_output=True, text=True)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "there is no data folder" in done.stderr
+    assert not (tmp_path / "nothing").exists()

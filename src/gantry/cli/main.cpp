@@ -66,8 +66,8 @@ constexpr const char* kWorkerRetryFooter = R"(Examples:
   gantry worker retry
   gantry worker retry --study 1.2.840.1 --series 1.2.840.1.7
 
-Series that failed, or were given up after five tries, are tried again at once, and have all their tries. A series is also
-tried again when it changes. Takes the settings of `gantry worker`, as `status` does.
+Series that failed, or were given up after five tries, are tried again at once, and have all their tries. A series is
+also tried again when it changes. Takes the settings of `gantry worker`, as `status` does.
 Exit status: 0 done, also when none had failed, 1 there is no such study or series, 2 it could not work.)";
 
 constexpr const char* kStoreFooter = R"(Examples:

@@ -56,8 +56,10 @@ Result<std::string> ask(const config::Settings& settings, const Question& questi
     GANTRY_LET(const auto index, server::open_index(settings, ctx.tenant));
     return question.of_index(*index, ctx);
   }
-  GANTRY_LET(const bool served, server::is_served(settings.data.dir));
-  if (served) {
+  const auto served = server::is_served(settings.data.dir);
+  // That there is no folder says nothing about a study in it.
+  if (!served) return Error::unavailable(served.error().detail());
+  if (*served) {
     GANTRY_LET(const auto socket, server::AdminSocket::in(settings.data.dir));
     return ask_server(socket.path(), question);
   }
@@ -121,8 +123,7 @@ int run_worker_status(const config::Settings& settings, const WorkerStatusOption
                                      return server::worker_status(index, ctx, options.failures);
                                    },
                                    [&url](HttpClient& client) { return client.get(url); }});
-  // A folder or database that is not there is no answer either.
-  if (!json) return explain("status", json.error()), kCouldNotWork;
+  if (!json) return explain("status", json.error());
   const auto text = options.json ? json : worker_status_text(*json);
   if (!text) return explain("status", text.error());
   std::printf("%s%s", text->c_str(), text->ends_with('\n') ? "" : "\n");
