@@ -48,7 +48,7 @@ class RetrieveRoutes : public ReadFixture {
     archive::PreparerSettings settings;
     settings.quiet_period = std::chrono::milliseconds(0);
     archive::SeriesPreparer preparer(archive_.index, archive_.objects, settings);
-    const auto done = preparer.work(context_for(""), [] { return false; });
+    const auto done = preparer.work(context_for(""), {});
     ASSERT_TRUE(done) << done.error().detail();
   }
   static Made native() {
