@@ -17,7 +17,7 @@ struct JsonReport {
   JsonTotals totals;
   std::vector<JsonFailure> failures;  ///< those given up come first
 };
-/// Counts, and at most `failures_most` of the series that failed. All tenants.
+/// Counts, then at most `failures_most` of the series that failed: two looks, between which workers go on. All tenants.
 [[nodiscard]] Result<JsonReport> json_report(InstanceIndex& index, const RequestContext& ctx,
                                              std::size_t failures_most);
 
