@@ -283,11 +283,7 @@ Result<PreparedPtr> RetrieveService::prepared(const RequestContext& ctx, const S
   const std::uint64_t epoch = prepared_.epoch(ctx.tenant, study);
   auto made = std::make_shared<PreparedMetadata>();
   // Read first: what changes afterwards makes rows of a later version, which are not taken for this one's.
-  if (known_version) {
-    made->version = *known_version;
-  } else {
-    GANTRY_LET(made->version, version(ctx, study, series));
-  }
+  GANTRY_LET(made->version, known_version ? Result(*known_version) : version(ctx, study, series));
   if (auto known = prepared_.find(ctx.tenant, study, of, SopUid()); known && known->version == made->version) {
     return known;
   }
@@ -342,11 +338,7 @@ Result<PreparedPtr> RetrieveService::build(const RequestContext& ctx, const Stud
                                            std::optional<std::uint64_t> known_version) {
   const std::uint64_t epoch = prepared_.epoch(ctx.tenant, study);
   auto made = std::make_shared<PreparedMetadata>();
-  if (known_version) {
-    made->version = *known_version;
-  } else {
-    GANTRY_LET(made->version, version(ctx, study, series));
-  }
+  GANTRY_LET(made->version, known_version ? Result(*known_version) : version(ctx, study, series));
   std::vector<std::pair<SeriesUid, std::uint64_t>> parts;
   GANTRY_LET(const auto states, index_.get_state_metaes(ctx, study));
   std::uint64_t instances = 0;
