@@ -65,6 +65,7 @@ struct Connection::Exchange {
   bool keep_alive = false;
   int status = 0;
   bool complete = false;
+  std::uint64_t ticket = 0;
 };
 
 Connection::Connection(Core& core, UniqueFd socket, std::string address, bool counted)
@@ -275,6 +276,7 @@ Task<Response> Connection::respond_to(Request& request, const RequestHead& head)
     co_return problem(413, "the request body is over the limit of " + std::to_string(limits_.body_bytes) + " bytes");
   }
   request.parameters = std::move(match.parameters);
+  request.route = match.route;
   co_return co_await handle(*match.route, request);
 }
 
@@ -295,6 +297,7 @@ Task<Response> Connection::handle(const Route& route, Request& request) {
 }
 
 Task<bool> Connection::send(Exchange& exchange, Response response) {
+  announce(exchange, response);
   std::string detail = std::move(response.log_detail);
   for (;;) {
     AnswerContext context;
@@ -335,6 +338,17 @@ Task<bool> Connection::send(Exchange& exchange, Response response) {
   }
 }
 
+void Connection::announce(Exchange& exchange, Response& response) {
+  const auto& hook = core_.edge.hooks.answering;
+  if (!hook) return;
+  auto ticket = hook(exchange.request, response);
+  if (ticket) {
+    exchange.ticket = *ticket;
+  } else {
+    response = problem(ticket.error());
+  }
+}
+
 void Connection::log(const Exchange& exchange, const std::string& detail) {
   const Traffic traffic = account();
   const auto& hook = core_.edge.hooks.log;
@@ -353,6 +367,7 @@ void Connection::log(const Exchange& exchange, const std::string& detail) {
   record.duration = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - exchange.began);
   record.complete = exchange.complete;
   record.error_detail = detail;
+  record.ticket = exchange.ticket;
   hook(record);
 }
 

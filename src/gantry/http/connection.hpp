@@ -53,6 +53,8 @@ class Connection final : public AllHook, public WaitingHook {
   /// False: the connection must end.
   Task<bool> send(Exchange& exchange, Response response);
   Task<void> linger();
+  /// Has the answer put on record before it goes out; one that can't be is replaced by the reason.
+  void announce(Exchange& exchange, Response& response);
   void log(const Exchange& exchange, const std::string& detail);
   /// Adds what passed since the last call to the core's counters, and says how much that was.
   Traffic account();

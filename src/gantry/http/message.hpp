@@ -58,6 +58,8 @@ class BodyReader {
 /// Reads a whole small body. kTooLarge when it has more than `limit` bytes.
 Task<Result<std::string>> read_all(BodyReader& body, std::size_t limit);
 
+struct Route;  // router.hpp
+
 /// The path's `{name}` segments, percent-decoded.
 using PathParameters = std::vector<std::pair<std::string, std::string>>;
 
@@ -71,6 +73,7 @@ struct Request {
   PathParameters parameters;
   BodyReader* body = nullptr;  ///< never null inside a handler; lives as long as the handler runs
   std::string remote_address;  ///< the peer's address without the port
+  const Route* route = nullptr;  ///< what the path and method lead to; null: nothing, or it was not looked for
   RequestContext context;
 
   /// A path parameter; "" when the route has none of that name.

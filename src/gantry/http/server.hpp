@@ -56,11 +56,16 @@ struct AccessRecord {
   std::chrono::microseconds duration{0};
   bool complete = false;     ///< the whole answer was handed to the socket
   std::string error_detail;  ///< for the log only
+  std::uint64_t ticket = 0;  ///< what the hook `answering` gave for this request; 0: it was not called, or refused
 };
 
 struct ServerHooks {
   /// Authentication and tenant: fills request.context, or gives the refusal. Runs after CORS preflights were answered.
   std::function<Task<Result<void>>(Request&, Permission)> authorize;
+  /// Called once per request on its io thread, when the answer is known and nothing of it went out, also for refusals:
+  /// what must be on record before anyone sees the first byte. An error takes the answer's place; what was to be said
+  /// is then not said. The number it gives comes back in AccessRecord::ticket.
+  std::function<Result<std::uint64_t>(const Request&, const Response&)> answering;
   std::function<void(const AccessRecord&)> log;
 };
 

@@ -404,6 +404,53 @@ TEST(Requests, AreLoggedOnceWithWhatBecameOfThem) {
   }
 }
 
+TEST(Requests, AreAnnouncedOnceBeforeTheirFirstByte) {
+  struct Announced {
+    std::string path, pattern;  ///< pattern: of the route, "(none)" without
+    int status;
+  };
+  std::vector<Announced> announced;
+  std::vector<AccessRecord> records;
+  ServerHooks hooks;
+  hooks.authorize = [](Request& request, Permission) -> Task<Result<void>> {
+    if (request.path == "/denied") co_return Error::denied("not you");
+    co_return Result<void>();
+  };
+  hooks.answering = [&](const Request& request, const Response& response) -> Result<std::uint64_t> {
+    announced.push_back({request.path, request.route != nullptr ? request.route->pattern : "(none)", response.status});
+    if (request.path == "/unrecorded") return Error::unavailable("the spool is full");
+    return announced.size();
+  };
+  hooks.log = [&](const AccessRecord& record) { records.push_back(record); };
+  ServerSettings settings = quiet_settings();
+  settings.io_threads = 1;
+  {
+    TestServer test({hello_route(), get_route("/denied", [](Request&) { return Response(); }),
+                     get_route("/unrecorded", [](Request&) { return respond(200, "text/plain", "patient"); }),
+                     get_route("/fails", [](Request&) { return plan_response({produced(100, 100, 0)}); })},
+                    settings, hooks);
+    Client client = test.connect();
+    EXPECT_EQ(client.get("/hello").body, "hello");
+    EXPECT_EQ(client.get("/denied").status, 403);
+    const Reply refused = client.get("/unrecorded");
+    EXPECT_EQ(refused.status, 503);
+    EXPECT_THAT(refused.body, Not(HasSubstr("patient")));
+    EXPECT_EQ(client.get("/fails").status, 500) << "its source fails before the head is sent";
+    EXPECT_EQ(client.get("/nowhere").status, 404);
+    test.server.stop(std::chrono::seconds(10));
+  }
+  ASSERT_EQ(announced.size(), 5U);
+  EXPECT_EQ(announced[0].status, 200);
+  EXPECT_EQ(announced[0].pattern, "/hello");
+  EXPECT_EQ(announced[1].status, 403);
+  EXPECT_EQ(announced[3].status, 200) << "what was to be sent; the record says what was";
+  EXPECT_EQ(announced[4].pattern, "(none)");
+  ASSERT_EQ(records.size(), 5U);
+  const std::uint64_t tickets[] = {1, 2, 0, 4, 5};
+  for (std::size_t i = 0; i < 5; ++i) EXPECT_EQ(records[i].ticket, tickets[i]) << i;
+  EXPECT_EQ(records[3].status, 500);
+}
+
 TEST(Answer, OfAGigabyteTakesNoMemory) {
   TestServer test({get_route("/made", [](Request&) { return plan_response({produced(1ULL << 30, 1ULL << 30)}); })});
   Client client = test.connect();
