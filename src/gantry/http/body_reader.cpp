@@ -43,7 +43,8 @@ ConnectionBody::ConnectionBody(Wire& wire, InputBuffer& input, const ServerLimit
       left_(head.content_length.value_or(0)),
       awaits_continue_(head.expects_continue),
       finished_(!head.chunked && head.content_length.value_or(0) == 0),
-      window_left_(limits.body_rate_window) {}
+      window_left_(limits.body_rate_window),
+      window_began_(wire.arrived()) {}
 
 Error ConnectionBody::fail(Error error) {
   failure_ = error;
@@ -54,10 +55,16 @@ Task<bool> ConnectionBody::send_continue() {
   awaits_continue_ = false;
   if (!input_.empty()) co_return true;  // the client did not wait (RFC 9110 §10.1.1 lets us leave it out)
   std::string_view text = "HTTP/1.1 100 Continue\r\n\r\n";
-  while (!text.empty()) {
-    const std::array<iovec, 1> vectors{iovec{const_cast<char*>(text.data()), text.size()}};
+  for (;;) {
     std::size_t sent = 0;
-    const Wire::Io io = wire_.send(vectors, false, sent);
+    Wire::Io io = Wire::Io::kDone;
+    if (text.empty()) {
+      io = wire_.flush();
+      if (io == Wire::Io::kDone) co_return true;
+    } else {
+      const std::array<iovec, 1> vectors{iovec{const_cast<char*>(text.data()), text.size()}};
+      io = wire_.send(vectors, false, sent);
+    }
     if (io == Wire::Io::kGone) co_return false;
     if (io == Wire::Io::kBlocked) {
       const Deadline until = Clock::now() + limits_.write_stall;
@@ -66,7 +73,6 @@ Task<bool> ConnectionBody::send_continue() {
     }
     text.remove_prefix(sent);
   }
-  co_return true;
 }
 
 Task<ConnectionBody::More> ConnectionBody::receive() {
@@ -77,7 +83,6 @@ Task<ConnectionBody::More> ConnectionBody::receive() {
     if (io == Wire::Io::kGone) co_return More::kGone;
     if (io == Wire::Io::kDone) {
       input_.commit(count);
-      window_bytes_ += count;
       turn_bytes_ += count;
       if (turn_bytes_ >= kTurnBytes) {
         turn_bytes_ = 0;
@@ -96,9 +101,10 @@ Task<ConnectionBody::More> ConnectionBody::receive() {
     if (window_left_ <= Clock::duration::zero()) {
       const auto window_ms = static_cast<std::uint64_t>(std::max<std::int64_t>(limits_.body_rate_window.count(), 1));
       // What arrived right now counts for the next window; the one that ends was too slow without it.
-      if (window_bytes_ * 1000 < limits_.body_rate_bytes_per_s * window_ms) co_return More::kLate;
+      const std::uint64_t window_bytes = wire_.arrived() - window_began_;
+      if (window_bytes * 1000 < limits_.body_rate_bytes_per_s * window_ms) co_return More::kLate;
       window_left_ = limits_.body_rate_window;
-      window_bytes_ = 0;
+      window_began_ += window_bytes;
     }
   }
 }

@@ -56,7 +56,7 @@ class ConnectionBody final : public BodyReader {
 
   // The minimum rate is measured over windows of waiting time: a slow disk on our side is not the client's fault.
   Clock::duration window_left_;
-  std::uint64_t window_bytes_ = 0;
+  std::uint64_t window_began_;  ///< what had arrived when the window began
   std::size_t turn_bytes_ = 0;  ///< received since others had their turn
 };
 

@@ -74,7 +74,7 @@ Connection::Connection(Core& core, UniqueFd socket, std::string address, bool co
       address_(std::move(address)),
       counted_(counted),
       trusted_(core.edge.is_trusted(address_)),
-      wire_(core.io.get_executor(), core.wheel, std::move(socket)),
+      wire_(core.io.get_executor(), core.wheel, core.buffers, std::move(socket)),
       input_(core.buffers),
       scanner_(head_limits(limits_)) {}
 
@@ -108,8 +108,9 @@ Task<void> Connection::run(std::unique_ptr<Connection> self) {
 }
 
 Task<void> Connection::serve() {
+  Read read = co_await secure();
   for (;;) {
-    const Read read = co_await read_head();
+    if (read == Read::kHead) read = co_await read_head();
     if (read == Read::kEnd) co_return;
     if (read == Read::kRefused) {
       co_await refuse();
@@ -215,6 +216,8 @@ Task<bool> Connection::exchange() {
   request.target = std::move(head.target);
   request.headers = std::move(head.headers);
   request.remote_address = address_;
+  request.secure = wire_.channel() != nullptr;
+  request.client_certificate = client_certificate_;
   request.context.request_id = request_id_of(request.headers);
   request.context.deadline = exchange.began + limits_.request_life;
   exchange.minor_version = head.minor_version;

@@ -18,10 +18,11 @@ namespace gantry::http {
 
 using ConnectionHook = boost::intrusive::link_mode<boost::intrusive::auto_unlink>;
 using AllHook = boost::intrusive::list_base_hook<boost::intrusive::tag<struct AllTag>, ConnectionHook>;
+using HandshakeHook = boost::intrusive::list_base_hook<boost::intrusive::tag<struct HandshakeTag>, ConnectionHook>;
 using WaitingHook = boost::intrusive::list_base_hook<boost::intrusive::tag<struct WaitingTag>, ConnectionHook>;
 
 /// One client: reads requests, has them answered, in order, until one of both is done. Lives on its core's thread.
-class Connection final : public AllHook, public WaitingHook {
+class Connection final : public AllHook, public WaitingHook, public HandshakeHook {
  public:
   /// `counted`: the address table holds this connection.
   Connection(Core& core, UniqueFd socket, std::string address, bool counted);
@@ -44,6 +45,9 @@ class Connection final : public AllHook, public WaitingHook {
   enum class Read { kHead, kRefused, kEnd };
 
   Task<void> serve();
+  /// The TLS handshake, where one is due. kHead: go on.
+  Task<Read> secure();
+  Task<HandshakeRecord::Outcome> shake_hands(std::string& failure);
   /// Reads up to the next complete head into head_, or says why there is none (refusal_).
   Task<Read> read_head();
   Task<bool> exchange();
@@ -70,6 +74,7 @@ class Connection final : public AllHook, public WaitingHook {
   HeadScanner scanner_;
   RequestHead head_;
   Refusal refusal_;
+  std::shared_ptr<const tls::ClientCertificate> client_certificate_;
   Clock::time_point waiting_since_;
   Traffic accounted_;
   bool waiting_ = false;

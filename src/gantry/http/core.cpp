@@ -98,6 +98,10 @@ struct Core::Lists {
   boost::intrusive::list<Connection, boost::intrusive::base_hook<WaitingHook>,
                          boost::intrusive::constant_time_size<false>>
       waiting;
+  boost::intrusive::list<Connection, boost::intrusive::base_hook<HandshakeHook>,
+                         boost::intrusive::constant_time_size<false>>
+      shaking;
+  std::size_t shaking_count = 0;
 };
 
 struct Core::Listener {
@@ -112,6 +116,7 @@ struct Core::Listener {
 Core::Core(Edge& shared, std::size_t number)
     : edge(shared),
       wheel(io.get_executor()),
+      handshake_turns(io.get_executor()),
       lists_(std::make_unique<Lists>()),
       work_(io.get_executor()),
       number_(number),
@@ -270,6 +275,22 @@ void Core::end_waiting(Connection& connection) {
   auto& hook = static_cast<WaitingHook&>(connection);
   if (hook.is_linked()) hook.unlink();
   publish_oldest();
+}
+
+void Core::begin_handshake(Connection& connection) {
+  const std::size_t share = std::max<std::size_t>(1, edge.settings.limits.handshakes / edge.cores.size());
+  lists_->shaking.push_back(connection);
+  if (++lists_->shaking_count <= share) return;
+  // An honest client is done within a few round trips, so who takes longest is the least likely to be one.
+  Connection& longest = lists_->shaking.front();
+  lists_->shaking.pop_front();
+  longest.cut();
+}
+
+void Core::end_handshake(Connection& connection) {
+  auto& hook = static_cast<HandshakeHook&>(connection);
+  if (hook.is_linked()) hook.unlink();
+  --lists_->shaking_count;
 }
 
 void Core::publish_oldest() {

@@ -19,6 +19,7 @@
 
 #include "gantry/base/handle.hpp"
 #include "gantry/http/cors.hpp"
+#include "gantry/http/handshake_turns.hpp"
 #include "gantry/http/input_buffer.hpp"
 #include "gantry/http/server.hpp"
 #include "gantry/http/timer_wheel.hpp"
@@ -88,12 +89,17 @@ class Core {
   void begin_waiting(Connection& connection);
   void end_waiting(Connection& connection);
 
+  /// Those in a TLS handshake. One more than this core's share of the limit ends the one that takes longest.
+  void begin_handshake(Connection& connection);
+  void end_handshake(Connection& connection);
+
   [[nodiscard]] std::string_view date();        ///< now, as an IMF-fixdate
   [[nodiscard]] std::string next_request_id();  ///< 16 hex digits
 
   Edge& edge;
   boost::asio::io_context io{1};
   TimerWheel wheel;
+  HandshakeTurns handshake_turns;
   BufferPool buffers;
 
   std::atomic<std::size_t> connections{0};

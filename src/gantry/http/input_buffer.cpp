@@ -6,23 +6,28 @@
 namespace gantry::http {
 
 namespace {
-constexpr std::size_t kSpareSmall = 256;  // 1 MB
-constexpr std::size_t kSpareLarge = 16;   // 2 MB
+constexpr std::size_t kSpareSmall = 256;   // 1 MB
+constexpr std::size_t kSpareRecords = 64;  // 2 MB
+constexpr std::size_t kSpareLarge = 16;    // 2 MB
 }  // namespace
 
+std::vector<BufferPool::Storage>* BufferPool::spares(std::size_t size) {
+  return size == kSmall ? &small_ : size == kRecords ? &records_ : size == kLarge ? &large_ : nullptr;
+}
+
 BufferPool::Storage BufferPool::take(std::size_t size) {
-  auto& spare = size == kSmall ? small_ : large_;
-  if ((size == kSmall || size == kLarge) && !spare.empty()) {
-    Storage storage = std::move(spare.back());
-    spare.pop_back();
+  auto* const spare = spares(size);
+  if (spare != nullptr && !spare->empty()) {
+    Storage storage = std::move(spare->back());
+    spare->pop_back();
     return storage;
   }
   return std::make_unique_for_overwrite<std::byte[]>(size);
 }
 
 void BufferPool::give(Storage storage, std::size_t size) {
-  if (size == kSmall && small_.size() < kSpareSmall) small_.push_back(std::move(storage));
-  if (size == kLarge && large_.size() < kSpareLarge) large_.push_back(std::move(storage));
+  const std::size_t most = size == kSmall ? kSpareSmall : size == kRecords ? kSpareRecords : kSpareLarge;
+  if (auto* const spare = spares(size); spare != nullptr && spare->size() < most) spare->push_back(std::move(storage));
 }
 
 std::span<std::byte> InputBuffer::space(std::size_t capacity) {

@@ -9,10 +9,12 @@
 
 namespace gantry::http {
 
-/// Spare read buffers of one io thread in two sizes: most heads fit the small one, bodies want few and large reads.
+/// Spare buffers of one io thread: most heads fit the small one, bodies want few and large reads, and records of TLS are
+/// gathered in one of their size.
 class BufferPool {
  public:
   static constexpr std::size_t kSmall = 4 * 1024;
+  static constexpr std::size_t kRecords = 32 * 1024;
   static constexpr std::size_t kLarge = 128 * 1024;
   using Storage = std::unique_ptr<std::byte[]>;
 
@@ -20,7 +22,9 @@ class BufferPool {
   void give(Storage storage, std::size_t size);
 
  private:
-  std::vector<Storage> small_, large_;
+  [[nodiscard]] std::vector<Storage>* spares(std::size_t size);
+
+  std::vector<Storage> small_, records_, large_;
 };
 
 /// Bytes received and not yet read. Holds no memory while it is empty, so that an idle connection costs little.

@@ -18,6 +18,7 @@
 #include "gantry/base/context.hpp"
 #include "gantry/base/result.hpp"
 #include "gantry/base/task.hpp"
+#include "gantry/tls/client_certificate.hpp"
 
 namespace gantry::http {
 
@@ -73,6 +74,9 @@ struct Request {
   PathParameters parameters;
   BodyReader* body = nullptr;  ///< never null inside a handler; lives as long as the handler runs
   std::string remote_address;  ///< the peer's address without the port
+  bool secure = false;         ///< it came over TLS to this process (a proxy's word is in its headers)
+  /// The certificate that the client proved to have; null: none. The same for all requests of a connection.
+  std::shared_ptr<const tls::ClientCertificate> client_certificate;
   const Route* route = nullptr;  ///< what the path and method lead to; null: nothing, or it was not looked for
   RequestContext context;
 

@@ -148,7 +148,10 @@ Sender::Step Sender::step() {
     if (!pending_.empty()) {
       if (const Step step = flush(next_ == Next::kFile || next_ == Next::kMore); step != Step::kDone) return step;
     }
-    if (next_ == Next::kEnd) return Step::kDone;
+    if (next_ == Next::kEnd) {
+      const Wire::Io io = wire_.flush();
+      return io == Wire::Io::kDone ? Step::kDone : io == Wire::Io::kBlocked ? Step::kBlocked : Step::kGone;
+    }
     in_file_ = next_ == Next::kFile;
     next_ = Next::kNothing;
   }

@@ -10,6 +10,7 @@
 #include "gantry/base/result.hpp"
 #include "gantry/base/worker_pool.hpp"
 #include "gantry/http/router.hpp"
+#include "gantry/tls/server_identity.hpp"
 
 namespace gantry::http {
 
@@ -17,6 +18,8 @@ namespace gantry::http {
 struct ServerLimits {
   std::size_t connections = 10'000;  ///< per node; at 90 % the one longest without a complete request is closed
   std::size_t connections_per_address = 256;  ///< not for loopback and trusted proxies
+  std::size_t handshakes = 1024;  ///< of TLS at a time, per node; beyond, the one that takes longest is closed
+  std::chrono::milliseconds handshake_deadline{std::chrono::seconds(10)};
   std::size_t header_bytes = 32 * 1024;
   std::size_t header_count = 100;
   std::size_t line_bytes = 8 * 1024;  ///< request line, and each header line but Authorization's (a token has 16 kB)
@@ -46,6 +49,16 @@ struct ServerSettings {
   /// Path of a Unix socket (mode 0600) that serves the same routes with remote_address "unix"; empty: none. A socket
   /// that nobody listens on any more is replaced.
   std::string unix_socket;
+  std::shared_ptr<tls::ServerIdentity> identity;  ///< TLS on `listen` (the Unix socket has none); null: none
+};
+
+/// What became of a connection's TLS handshake. Connections on which nothing was said are not told of: load balancers
+/// ask so whether anybody listens.
+struct HandshakeRecord {
+  enum class Outcome { kDone, kResumed, kFailed, kLate };
+  Outcome outcome = Outcome::kDone;
+  std::string remote_address;
+  std::string detail;  ///< why it failed
 };
 
 /// What happened to one request; called once per request on its io thread, after the last byte or the failure.
@@ -60,6 +73,8 @@ struct AccessRecord {
 };
 
 struct ServerHooks {
+  /// Called once per handshake, on the connection's io thread.
+  std::function<void(const HandshakeRecord&)> handshake;
   /// Authentication and tenant: fills request.context, or gives the refusal. Runs after CORS preflights were answered.
   std::function<Task<Result<void>>(Request&, Permission)> authorize;
   /// Called once per request on its io thread, when the answer is known and nothing of it went out, also for refusals:

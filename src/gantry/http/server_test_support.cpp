@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <openssl/err.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -51,9 +52,18 @@ Client::Client(const std::string& unix_path) : fd_(::socket(AF_UNIX, SOCK_STREAM
   limit_reads(fd_.get());
 }
 
+Client::Client(std::uint16_t port, SSL_CTX& context, SSL_SESSION* session) : Client(port) {
+  tls_.reset(SSL_new(&context));
+  SSL_set_fd(tls_.get(), fd_.get());
+  if (session != nullptr) SSL_set_session(tls_.get(), session);
+  secured_ = SSL_connect(tls_.get()) == 1;
+  ERR_clear_error();
+}
+
 bool Client::send(std::string_view bytes) {
   while (!bytes.empty()) {
-    const ssize_t sent = ::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    const ssize_t sent = tls_ ? SSL_write(tls_.get(), bytes.data(), static_cast<int>(bytes.size()))
+                              : ::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (sent < 0) return false;
     bytes.remove_prefix(static_cast<std::size_t>(sent));
   }
@@ -63,7 +73,7 @@ bool Client::send(std::string_view bytes) {
 bool Client::fill() {
   if (eof_) return false;
   char piece[65536];
-  const ssize_t got = ::recv(fd_.get(), piece, sizeof piece, 0);
+  const ssize_t got = tls_ ? SSL_read(tls_.get(), piece, sizeof piece) : ::recv(fd_.get(), piece, sizeof piece, 0);
   if (got > 0) {
     buffer_.append(piece, static_cast<std::size_t>(got));
     return true;
@@ -72,6 +82,8 @@ bool Client::fill() {
     ADD_FAILURE() << "the server neither answered nor closed for a minute";
   }
   reset_ = got < 0 && errno == ECONNRESET;
+  farewell_ = tls_ && SSL_get_error(tls_.get(), static_cast<int>(got)) == SSL_ERROR_ZERO_RETURN;
+  ERR_clear_error();
   eof_ = true;
   return false;
 }

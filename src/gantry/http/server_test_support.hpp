@@ -19,6 +19,7 @@
 #include "gantry/base/bytes.hpp"
 #include "gantry/base/handle.hpp"
 #include "gantry/http/server.hpp"
+#include "gantry/tls/test_support.hpp"
 
 namespace gantry::http::testing {
 
@@ -38,6 +39,12 @@ class Client {
   /// `before_connect` runs when the socket exists.
   explicit Client(std::uint16_t port, int receive_buffer = 0, const std::function<void()>& before_connect = {});
   explicit Client(const std::string& unix_path);
+  /// Over TLS; secured() says whether the handshake went well. `session` is resumed.
+  Client(std::uint16_t port, SSL_CTX& context, SSL_SESSION* session = nullptr);
+  [[nodiscard]] bool secured() const noexcept { return secured_; }
+  [[nodiscard]] SSL* tls() const noexcept { return tls_.get(); }
+  /// True when the server said that nothing follows, instead of just closing.
+  [[nodiscard]] bool had_farewell() const noexcept { return farewell_; }
 
   /// Everything, or false when the server doesn't take it any more.
   bool send(std::string_view bytes);
@@ -60,8 +67,9 @@ class Client {
   bool fill();
 
   UniqueFd fd_;
+  tls::testing::Session tls_;
   std::string buffer_;
-  bool eof_ = false, reset_ = false;
+  bool eof_ = false, reset_ = false, secured_ = false, farewell_ = false;
 };
 
 /// Bytes `i * 31 + i / 251`, so that every shift shows.

@@ -6,6 +6,8 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include "gantry/tls/pem.hpp"
+
 
 namespace gantry::tls {
 

@@ -22,7 +22,7 @@ std::string service_root(const Settings& settings, const http::Request& request)
   std::string root = uri_root(settings, request);
   const std::string_view host = request.headers.get("Host").value_or("");
   if (!root.starts_with('/') || !is_host(host)) return root;
-  return "http://" + std::string(host) + root;
+  return (request.secure ? "https://" : "http://") + std::string(host) + root;
 }
 
 }  // namespace gantry::dicomweb::stow
