@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 
 #include "gantry/base/ids.hpp"
@@ -17,6 +18,8 @@ struct RequestContext {
   std::string principal;   ///< who, for logs and audit; empty when nobody had to say
   std::string request_id;  ///< unique per request; appears in logs and in the answer's X-Request-Id
   Deadline deadline = Deadline::max();
+  std::string remote_address;          ///< the peer's address without the port; "unix"; empty within the process
+  std::optional<StudyUid> only_study;  ///< a share's: whoever asks may see this study alone
 };
 
 }  // namespace gantry

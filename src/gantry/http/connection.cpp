@@ -219,6 +219,7 @@ Task<bool> Connection::exchange() {
   request.secure = wire_.channel() != nullptr;
   request.client_certificate = client_certificate_;
   request.context.request_id = request_id_of(request.headers);
+  request.context.remote_address = address_;
   request.context.deadline = exchange.began + limits_.request_life;
   exchange.minor_version = head.minor_version;
   if (!trusted_) drop_forwarded(request.headers);
@@ -289,8 +290,8 @@ Task<Response> Connection::handle(const Route& route, Request& request) {
   std::string thrown;
   try {
     if (core_.edge.hooks.authorize) {
-      auto allowed = co_await core_.edge.hooks.authorize(request, route.permission);
-      if (!allowed) co_return problem(allowed.error());
+      auto refusal = co_await core_.edge.hooks.authorize(request, route.permission);
+      if (refusal) co_return *std::move(refusal);
     }
     co_return co_await route.handler(request);
   } catch (const std::exception& error) {

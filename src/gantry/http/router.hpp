@@ -4,12 +4,23 @@
 #include <string>
 #include <vector>
 
+#include "gantry/base/permission.hpp"
 #include "gantry/http/message.hpp"
 
 namespace gantry::http {
 
-/// What a caller must be allowed to do. Every route declares one.
-enum class Permission { kPublic, kRead, kWrite, kDelete, kAdmin };
+using gantry::Permission;
+
+/// The permission of a route. It has no default, so that a route which declares none does not compile (DESIGN §9).
+class RoutePermission {
+ public:
+  constexpr RoutePermission(Permission permission)  // NOLINT(google-explicit-constructor)
+      : permission_(permission) {}
+  constexpr operator Permission() const noexcept { return permission_; }  // NOLINT(google-explicit-constructor)
+
+ private:
+  Permission permission_;
+};
 
 using Handler = std::function<Task<Response>(Request&)>;
 
@@ -17,7 +28,7 @@ using Handler = std::function<Task<Response>(Request&)>;
 struct Route {
   Method method;
   std::string pattern;  ///< "/dicom-web/studies/{study}/series/{series}"; a last "{name...}" takes the rest
-  Permission permission;
+  RoutePermission permission;
   std::string summary;  ///< one sentence for documentation
   Handler handler;
 };

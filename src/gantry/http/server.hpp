@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -75,8 +76,9 @@ struct AccessRecord {
 struct ServerHooks {
   /// Called once per handshake, on the connection's io thread.
   std::function<void(const HandshakeRecord&)> handshake;
-  /// Authentication and tenant: fills request.context, or gives the refusal. Runs after CORS preflights were answered.
-  std::function<Task<Result<void>>(Request&, Permission)> authorize;
+  /// Authentication and tenant: fills request.context and gives nothing, or gives the refusal (401, 403, 429, 503 …).
+  /// Runs after CORS preflights were answered.
+  std::function<Task<std::optional<Response>>(Request&, Permission)> authorize;
   /// Called once per request on its io thread, when the answer is known and nothing of it went out, also for refusals:
   /// what must be on record before anyone sees the first byte. An error takes the answer's place; what was to be said
   /// is then not said. The number it gives comes back in AccessRecord::ticket.

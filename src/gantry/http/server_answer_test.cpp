@@ -255,7 +255,9 @@ TEST(Compression, IsUsedWhereItPays) {
 
 TEST(Cors, AnswersPreflightsBeforeAnyoneIsAskedWhoTheyAre) {
   ServerHooks hooks;
-  hooks.authorize = [](Request&, Permission) -> Task<Result<void>> { co_return Error::denied("no"); };
+  hooks.authorize = [](Request&, Permission) -> Task<std::optional<Response>> {
+    co_return problem(Error::denied("no"));
+  };
   TestServer test({hello_route()}, quiet_settings(), hooks);
   Client client = test.connect();
   const Reply reply = client.ask(
@@ -364,10 +366,10 @@ TEST(Answer, HidesWhatHandlersThrow) {
 TEST(Requests, AreLoggedOnceWithWhatBecameOfThem) {
   std::vector<AccessRecord> records;
   ServerHooks hooks;
-  hooks.authorize = [](Request& request, Permission) -> Task<Result<void>> {
+  hooks.authorize = [](Request& request, Permission) -> Task<std::optional<Response>> {
     request.context.tenant = TenantId("clinic-a");
     request.context.principal = "ann";
-    co_return Result<void>();
+    co_return std::nullopt;
   };
   hooks.log = [&](const AccessRecord& record) { records.push_back(record); };
   ServerSettings settings = quiet_settings();
@@ -412,9 +414,9 @@ TEST(Requests, AreAnnouncedOnceBeforeTheirFirstByte) {
   std::vector<Announced> announced;
   std::vector<AccessRecord> records;
   ServerHooks hooks;
-  hooks.authorize = [](Request& request, Permission) -> Task<Result<void>> {
-    if (request.path == "/denied") co_return Error::denied("not you");
-    co_return Result<void>();
+  hooks.authorize = [](Request& request, Permission) -> Task<std::optional<Response>> {
+    if (request.path == "/denied") co_return problem(Error::denied("not you"));
+    co_return std::nullopt;
   };
   hooks.answering = [&](const Request& request, const Response& response) -> Result<std::uint64_t> {
     announced.push_back({request.path, request.route != nullptr ? request.route->pattern : "(none)", response.status});

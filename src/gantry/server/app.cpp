@@ -15,6 +15,7 @@
 #include "gantry/observe/metrics.hpp"
 #include "gantry/server/access.hpp"
 #include "gantry/server/data_folder.hpp"
+#include "gantry/server/gatekeeper.hpp"
 #include "gantry/server/janitor.hpp"
 #include "gantry/server/process_limits.hpp"
 #include "gantry/server/providers.hpp"
@@ -250,17 +251,13 @@ class App::Parts {
   http::ServerHooks hooks() {
     http::ServerHooks made;
     made.authorize = [this](http::Request& request, http::Permission permission) {
-      return authorize(request, permission);
+      return gatekeeper.admit(request, permission);
     };
     made.log = [this](const http::AccessRecord& record) {
       count_requests(metrics, record);
       log_access(log, record);
     };
     return made;
-  }
-
-  Task<Result<void>> authorize(http::Request& request, http::Permission permission) {
-    co_return access.admit(request, permission);
   }
 
   PageFacts facts() const {
@@ -429,6 +426,7 @@ class App::Parts {
   archive::DeleteService deletes;
   archive::QueryService queries;
   const OpenAccess access{tenant};
+  const Gatekeeper gatekeeper{access, {}};
   dicomweb::Services web;
   dicomweb::Services tenant_web;
   Site site;
