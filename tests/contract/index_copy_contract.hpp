@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "contract/index_contract.hpp"
+#include "contract/record_store_contract.hpp"
 #include "gantry/index/copy.hpp"
 #include "gantry/index/sql/tables.hpp"
 #include "gantry/index/sqlite/sqlite_index.hpp"
@@ -65,6 +66,11 @@ class IndexCopyContract : public testing::Test {
       ASSERT_TRUE(index.save_json_list(ctx, std::vector{json}));
     }
     ASSERT_TRUE(index.set_tenant_state(context_for("clinic-b"), TenantState::kDisabled));
+    for (const char* const id : {"k1", "k2"}) {
+      Record record = record_of(id);
+      if (record.id == "k2") record.expires = record.created;
+      ASSERT_TRUE(index.records().put_record(context_for("clinic-a"), record));
+    }
   }
 
   static std::vector<std::string> rows_of(TableStore& store) {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 
@@ -85,7 +86,7 @@ def test_the_state_of_the_schema_is_shown(gantry, tmp_path):
     url = DATABASES.new_url(tmp_path / "new")
     assert run(gantry, "migrate", "--index-url", url).returncode == 0
     status = run(gantry, "migrate", "status", "--index-url", url)
-    assert status.returncode == 0 and "schema 1.1" in status.stdout
+    assert status.returncode == 0 and re.search(r"schema 1\.\d+\b", status.stdout)
     assert ":***@" in status.stdout or "@" not in url, "no passwords"
 
 

@@ -163,6 +163,7 @@ class FaultyIndex final : public index::InstanceIndex {
   }
 
   // Not of interest here: straight through.
+  [[nodiscard]] index::RecordStore& records() noexcept override { return index_.records(); }
   Result<void> search(const RequestContext& ctx, const index::SearchQuery& query,
                       const std::function<bool(index::SearchRow&&)>& visit) override {
     return index_.search(ctx, query, visit);

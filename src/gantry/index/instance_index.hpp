@@ -16,6 +16,8 @@
 
 namespace gantry::index {
 
+class RecordStore;
+
 /// What the archive remembers. Blocking; callable from any worker thread; honours ctx.deadline (kTimeout). Outcomes are
 /// three: found, not found, failed; a failure (kUnavailable, kTimeout, kInternal) is never turned into *not found*.
 /// Every call sees ctx.tenant's rows alone, unless it says "all tenants".
@@ -140,6 +142,8 @@ class InstanceIndex {
 
   /// Fails when the index can't answer now: for /readyz.
   virtual Result<void> check(const RequestContext& ctx) = 0;
+  /// The small records that this index keeps beside (record_store.hpp); it lives as long as the index.
+  [[nodiscard]] virtual RecordStore& records() noexcept = 0;
   /// Of providers with connections to a server.
   [[nodiscard]] virtual std::optional<PoolStats> pool_stats() const { return std::nullopt; }
 };

@@ -244,4 +244,34 @@ Result<void> LateIndex::check(const RequestContext& ctx) {
   return index->check(ctx);
 }
 
+Result<std::uint64_t> LateIndex::put_record(const RequestContext& ctx, const index::Record& record) {
+  GANTRY_LET(auto* const index, opened());
+  return index->records().put_record(ctx, record);
+}
+
+Result<std::optional<index::Record>> LateIndex::get_record(const RequestContext& ctx, index::RecordKind kind, std::string_view id) {
+  GANTRY_LET(auto* const index, opened());
+  return index->records().get_record(ctx, kind, id);
+}
+
+Result<std::vector<index::Record>> LateIndex::list_records(const RequestContext& ctx, const index::RecordQuery& query) {
+  GANTRY_LET(auto* const index, opened());
+  return index->records().list_records(ctx, query);
+}
+
+Result<bool> LateIndex::remove_record(const RequestContext& ctx, index::RecordKind kind, std::string_view id) {
+  GANTRY_LET(auto* const index, opened());
+  return index->records().remove_record(ctx, kind, id);
+}
+
+Result<std::size_t> LateIndex::remove_expired_records(const RequestContext& ctx, index::Timestamp until, std::size_t limit) {
+  GANTRY_LET(auto* const index, opened());
+  return index->records().remove_expired_records(ctx, until, limit);
+}
+
+Result<std::size_t> LateIndex::remove_tenant_records(const RequestContext& ctx, std::size_t limit) {
+  GANTRY_LET(auto* const index, opened());
+  return index->records().remove_tenant_records(ctx, limit);
+}
+
 }  // namespace gantry::server

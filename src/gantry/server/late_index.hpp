@@ -9,12 +9,13 @@
 #include <thread>
 
 #include "gantry/index/instance_index.hpp"
+#include "gantry/index/record_store.hpp"
 
 namespace gantry::server {
 
 /// An index on a database server that may not be there yet: while it can't be opened, every call is kUnavailable and says
 /// why, and opening is tried again each second.
-class LateIndex final : public index::InstanceIndex {
+class LateIndex final : public index::InstanceIndex, public index::RecordStore {
  public:
   using Opener = std::function<Result<std::unique_ptr<index::InstanceIndex>>()>;
   struct Told {
@@ -72,6 +73,13 @@ class LateIndex final : public index::InstanceIndex {
   Result<std::vector<index::JsonFailure>> json_failures(const RequestContext& ctx,
                                                         const index::JsonFailureQuery& query) override;
   Result<void> check(const RequestContext& ctx) override;
+  [[nodiscard]] RecordStore& records() noexcept override { return *this; }
+  Result<std::uint64_t> put_record(const RequestContext& ctx, const index::Record& record) override;
+  Result<std::optional<index::Record>> get_record(const RequestContext& ctx, index::RecordKind kind, std::string_view id) override;
+  Result<std::vector<index::Record>> list_records(const RequestContext& ctx, const index::RecordQuery& query) override;
+  Result<bool> remove_record(const RequestContext& ctx, index::RecordKind kind, std::string_view id) override;
+  Result<std::size_t> remove_expired_records(const RequestContext& ctx, index::Timestamp until, std::size_t limit) override;
+  Result<std::size_t> remove_tenant_records(const RequestContext& ctx, std::size_t limit) override;
   [[nodiscard]] std::optional<index::PoolStats> pool_stats() const override;
 
  private:

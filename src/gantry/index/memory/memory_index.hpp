@@ -9,13 +9,14 @@
 
 #include "gantry/index/instance_index.hpp"
 #include "gantry/index/json_claims.hpp"
+#include "gantry/index/record_store.hpp"
 #include "gantry/index/state_row.hpp"
 
 namespace gantry::index {
 
 /// The index as plain maps behind one mutex: for unit tests, and the reference that other providers are compared with.
 /// Searches look at every row.
-class MemoryIndex final : public InstanceIndex {
+class MemoryIndex final : public InstanceIndex, public RecordStore {
  public:
   using Now = std::function<Timestamp()>;
   /// `now` is the database's clock, so that tests can let leases run out.
@@ -60,6 +61,14 @@ class MemoryIndex final : public InstanceIndex {
   Result<JsonTotals> json_totals(const RequestContext& ctx) override;
   Result<std::vector<JsonFailure>> json_failures(const RequestContext& ctx, const JsonFailureQuery& query) override;
   Result<void> check(const RequestContext& ctx) override;
+
+  [[nodiscard]] RecordStore& records() noexcept override { return *this; }
+  Result<std::uint64_t> put_record(const RequestContext& ctx, const Record& record) override;
+  Result<std::optional<Record>> get_record(const RequestContext& ctx, RecordKind kind, std::string_view id) override;
+  Result<std::vector<Record>> list_records(const RequestContext& ctx, const RecordQuery& query) override;
+  Result<bool> remove_record(const RequestContext& ctx, RecordKind kind, std::string_view id) override;
+  Result<std::size_t> remove_expired_records(const RequestContext& ctx, Timestamp until, std::size_t limit) override;
+  Result<std::size_t> remove_tenant_records(const RequestContext& ctx, std::size_t limit) override;
 
  private:
   struct Instance {
@@ -111,6 +120,7 @@ class MemoryIndex final : public InstanceIndex {
   std::map<std::string, Tenant> tenants_;
   std::map<std::string, std::string> objects_;  ///< object keys that rows hold, to their tenant
   std::map<std::string, Queued> delete_queue_;
+  std::map<std::pair<RecordKind, std::string>, Record> records_;
 };
 
 }  // namespace gantry::index

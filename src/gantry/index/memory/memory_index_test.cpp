@@ -2,6 +2,7 @@
 
 #include "contract/index_contract.hpp"
 #include "contract/index_search_contract.hpp"
+#include "contract/record_store_contract.hpp"
 
 namespace gantry::index::contract {
 namespace {
@@ -14,6 +15,7 @@ struct MemoryProvider {
 };
 
 INSTANTIATE_TYPED_TEST_SUITE_P(Memory, IndexContract, MemoryProvider);
+INSTANTIATE_TYPED_TEST_SUITE_P(Memory, RecordStoreContract, MemoryProvider);
 INSTANTIATE_TYPED_TEST_SUITE_P(Memory, IndexSearchContract, MemoryProvider);
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include "contract/index_copy_contract.hpp"
 #include "contract/index_corpus_contract.hpp"
 #include "contract/index_search_contract.hpp"
+#include "contract/record_store_contract.hpp"
 #include "gantry/index/mongo/mongo_index.hpp"
 #include "gantry/index/mongo/test_database.hpp"
 
@@ -32,6 +33,7 @@ struct MongoProvider {
 };
 
 INSTANTIATE_TYPED_TEST_SUITE_P(Mongo, IndexContract, MongoProvider);
+INSTANTIATE_TYPED_TEST_SUITE_P(Mongo, RecordStoreContract, MongoProvider);
 INSTANTIATE_TYPED_TEST_SUITE_P(Mongo, IndexSearchContract, MongoProvider);
 INSTANTIATE_TYPED_TEST_SUITE_P(Mongo, IndexCopyContract, MongoProvider);
 INSTANTIATE_TYPED_TEST_SUITE_P(Mongo, IndexCorpusContract, MongoProvider);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "gantry/index/instance_index.hpp"
+#include "gantry/index/record_store.hpp"
 #include "gantry/index/schema.hpp"
 #include "gantry/index/table_store.hpp"
 #include "gantry/index/mongo/mongo_settings.hpp"
@@ -14,7 +15,7 @@ namespace gantry::index {
 /// The index in MongoDB 4.4 or later, shared by any number of nodes: in transactions on a replica set or sharded
 /// cluster, by a log of its own on a stand-alone server (mongo/writer.hpp). FerretDB 1.24 serves small archives with
 /// one node. Text that is no UTF-8 can't be kept: its broken bytes become U+FFFD.
-class MongoIndex final : public InstanceIndex, public TableStore {
+class MongoIndex final : public InstanceIndex, public TableStore, public RecordStore {
  public:
   /// Connects and looks at the schema, or brings it up to date (`settings.migrate`). kUnsupported: made by a newer
   /// major, or older than needed and not to be migrated, or MongoDB before 4.4; kUnavailable: no answer now; kInvalid:
@@ -73,6 +74,14 @@ class MongoIndex final : public InstanceIndex, public TableStore {
   Result<Page> read_page(const RequestContext& ctx, const sql::Table& table, const std::string& from,
                          std::size_t rows_most, std::size_t bytes_most) override;
   Result<void> put_rows(const RequestContext& ctx, const sql::Table& table, const sql::CellRows& rows) override;
+
+  [[nodiscard]] RecordStore& records() noexcept override { return *this; }
+  Result<std::uint64_t> put_record(const RequestContext& ctx, const Record& record) override;
+  Result<std::optional<Record>> get_record(const RequestContext& ctx, RecordKind kind, std::string_view id) override;
+  Result<std::vector<Record>> list_records(const RequestContext& ctx, const RecordQuery& query) override;
+  Result<bool> remove_record(const RequestContext& ctx, RecordKind kind, std::string_view id) override;
+  Result<std::size_t> remove_expired_records(const RequestContext& ctx, Timestamp until, std::size_t limit) override;
+  Result<std::size_t> remove_tenant_records(const RequestContext& ctx, std::size_t limit) override;
   [[nodiscard]] std::optional<PoolStats> pool_stats() const override;
 
   /// Finishes what writers that died left half done, in all tenants. open() does it, and so does the work on deletions.

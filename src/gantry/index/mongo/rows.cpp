@@ -41,6 +41,10 @@ std::string change_id(std::string_view tenant, std::uint64_t version) {
   return std::string(tenant).append("/").append(number);
 }
 
+std::string record_id(std::int64_t kind, std::string_view id) {
+  return std::to_string(kind).append("/").append(id);
+}
+
 Document to_document(const Table& table, const CellRow& row) {
   Document document;
   const auto text = [&](std::string_view column) -> const std::string& { return text_in(table, row, column); };
@@ -50,6 +54,8 @@ Document to_document(const Table& table, const CellRow& row) {
     document.text("_id", text("tenant_id"));
   } else if (&table == &sql::kNoteTable) {
     document.text("_id", text("name"));
+  } else if (&table == &sql::kRecordTable) {
+    document.text("_id", record_id(number_in(table, row, "kind"), text("record_id")));
   } else if (&table == &sql::kStudyTable) {
     document.text("_id", study_id(text("tenant_id"), text("study_uid")));
   } else if (&table == &sql::kImageTable) {

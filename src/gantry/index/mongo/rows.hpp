@@ -27,6 +27,7 @@ inline constexpr const char* kChanges = "dicom_change";
 inline constexpr const char* kQueue = "dicom_delete_queue";
 inline constexpr const char* kBatches = "dicom_batch";  ///< batches on their way into a stand-alone server
 inline constexpr const char* kNotes = "gantry_note";
+inline constexpr const char* kRecords = "gantry_record";
 inline constexpr const char* kSchema = "gantry_schema";
 
 // `_id`s. No part has a slash but an object key.
@@ -37,6 +38,8 @@ inline constexpr const char* kSchema = "gantry_schema";
 [[nodiscard]] std::string image_id(std::string_view tenant, std::string_view sop);
 /// Ascending with the version.
 [[nodiscard]] std::string change_id(std::string_view tenant, std::uint64_t version);
+/// Ascending with the id, within its kind.
+[[nodiscard]] std::string record_id(std::int64_t kind, std::string_view id);
 
 /// The document of a row in the order of the table's columns. Beside the columns:
 ///   studies, series   terms: "<Term>:<term>" of all terms of dicom_term

@@ -33,6 +33,8 @@ constexpr IndexSpec kIndexes[] = {
     {kJsons, "dicom_json_object", "object_key", true},
     {kQueue, "dicom_delete_queue_due", "due_time, object_key"},
     {kTenants, "dicom_tenant_writer", "writer_until", true},
+    {kRecords, "gantry_record_tenant", "tenant_id"},
+    {kRecords, "gantry_record_expires", "expires_time"},
     {kBatches, "dicom_batch_key", "batch_key"},
     {kBatches, "dicom_batch_time", "time"},
 };

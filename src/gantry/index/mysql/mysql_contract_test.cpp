@@ -2,6 +2,7 @@
 #include "contract/index_copy_contract.hpp"
 #include "contract/index_corpus_contract.hpp"
 #include "contract/index_search_contract.hpp"
+#include "contract/record_store_contract.hpp"
 #include "gantry/index/mysql/mysql_index.hpp"
 #include "gantry/index/mysql/test_database.hpp"
 
@@ -27,6 +28,7 @@ struct MysqlProvider {
 };
 
 INSTANTIATE_TYPED_TEST_SUITE_P(Mysql, IndexContract, MysqlProvider);
+INSTANTIATE_TYPED_TEST_SUITE_P(Mysql, RecordStoreContract, MysqlProvider);
 INSTANTIATE_TYPED_TEST_SUITE_P(Mysql, IndexSearchContract, MysqlProvider);
 INSTANTIATE_TYPED_TEST_SUITE_P(Mysql, IndexCopyContract, MysqlProvider);
 INSTANTIATE_TYPED_TEST_SUITE_P(Mysql, IndexCorpusContract, MysqlProvider);

@@ -2,6 +2,7 @@
 #include "contract/index_copy_contract.hpp"
 #include "contract/index_corpus_contract.hpp"
 #include "contract/index_search_contract.hpp"
+#include "contract/record_store_contract.hpp"
 #include "gantry/index/postgres/postgres_index.hpp"
 #include "gantry/index/postgres/test_database.hpp"
 
@@ -28,6 +29,7 @@ struct PostgresProvider {
 };
 
 INSTANTIATE_TYPED_TEST_SUITE_P(Postgres, IndexContract, PostgresProvider);
+INSTANTIATE_TYPED_TEST_SUITE_P(Postgres, RecordStoreContract, PostgresProvider);
 INSTANTIATE_TYPED_TEST_SUITE_P(Postgres, IndexSearchContract, PostgresProvider);
 INSTANTIATE_TYPED_TEST_SUITE_P(Postgres, IndexCopyContract, PostgresProvider);
 INSTANTIATE_TYPED_TEST_SUITE_P(Postgres, IndexCorpusContract, PostgresProvider);

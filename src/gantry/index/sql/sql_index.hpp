@@ -3,6 +3,7 @@
 #include <functional>
 
 #include "gantry/index/instance_index.hpp"
+#include "gantry/index/record_store.hpp"
 #include "gantry/index/sql/session.hpp"
 #include "gantry/index/table_store.hpp"
 
@@ -10,7 +11,7 @@ namespace gantry::index::sql {
 
 /// InstanceIndex over an SQL database behind a network, in its dialect. A provider lends sessions; all statements are
 /// here.
-class SqlIndex : public InstanceIndex, public TableStore {
+class SqlIndex : public InstanceIndex, public TableStore, public RecordStore {
  public:
   Result<std::vector<Committed>> commit(const RequestContext& ctx, std::span<const InstanceRecord> batch,
                                         ConflictPolicy policy) override;
@@ -60,6 +61,14 @@ class SqlIndex : public InstanceIndex, public TableStore {
                          std::size_t bytes_most) override;
   Result<void> put_rows(const RequestContext& ctx, const Table& table, const CellRows& rows) override;
 
+  [[nodiscard]] RecordStore& records() noexcept override { return *this; }
+  Result<std::uint64_t> put_record(const RequestContext& ctx, const Record& record) override;
+  Result<std::optional<Record>> get_record(const RequestContext& ctx, RecordKind kind, std::string_view id) override;
+  Result<std::vector<Record>> list_records(const RequestContext& ctx, const RecordQuery& query) override;
+  Result<bool> remove_record(const RequestContext& ctx, RecordKind kind, std::string_view id) override;
+  Result<std::size_t> remove_expired_records(const RequestContext& ctx, Timestamp until, std::size_t limit) override;
+  Result<std::size_t> remove_tenant_records(const RequestContext& ctx, std::size_t limit) override;
+
  protected:
   using Work = std::function<Result<void>(Session&)>;
   enum class Tenants { kOne, kAll };
@@ -85,6 +94,8 @@ class SqlIndex : public InstanceIndex, public TableStore {
  private:
   Result<std::vector<Rows>> read_rows(const RequestContext& ctx, Tenants tenants, std::span<const Text> statements);
   Result<Rows> read_rows(const RequestContext& ctx, Tenants tenants, const Text& statement);
+  /// Removes the rows of gantry_record that `select` finds.
+  Result<std::size_t> remove_records(const RequestContext& ctx, const Text& select);
   Result<bool> was_committed(const RequestContext& ctx, std::span<const InstanceRecord> batch,
                              std::span<const Committed> planned);
 };

@@ -173,6 +173,15 @@ constexpr Column kNoteColumns[] = {
     {"text", kText},
 };
 
+constexpr Column kRecordColumns[] = {
+    {"tenant_id", kUid},    {"kind", kInteger},   {"record_id", kUid}, {"version", kInteger},
+    {"created_time", kTime}, {"expires_time", kTime}, {"body", kText},
+};
+constexpr Index kRecordIndexes[] = {
+    {"gantry_record_tenant", "tenant_id, kind, record_id"},
+    {"gantry_record_expires", "expires_time"},
+};
+
 constexpr Column kTermColumns[] = {
     {"tenant_id", kUid},      {"kind", kInteger},  {"term", kKey},       {"study_date_key", kUid},
     {"study_time_key", kUid}, {"study_uid", kUid}, {"series_uid", kUid},
@@ -224,11 +233,12 @@ constinit const Table kTermTable{
     kTermColumns, {}};
 
 constinit const Table kNoteTable{"gantry_note", "name", true, kNoteColumns, {}, 2};
+constinit const Table kRecordTable{"gantry_record", "kind, record_id", false, kRecordColumns, kRecordIndexes, 3};
 
 std::span<const Table* const> tables() noexcept {
-  static constexpr std::array<const Table*, 9> kAll{&kTenantTable, &kStudyTable,  &kStateTable,       &kImageTable,
+  static constexpr std::array<const Table*, 10> kAll{&kTenantTable, &kStudyTable,  &kStateTable,       &kImageTable,
                                                     &kJsonTable,   &kChangeTable, &kDeleteQueueTable, &kTermTable,
-                                                    &kNoteTable};
+                                                    &kNoteTable,   &kRecordTable};
   return kAll;
 }
 

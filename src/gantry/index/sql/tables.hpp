@@ -21,6 +21,8 @@ extern const Table kChangeTable;       ///< dicom_change
 extern const Table kDeleteQueueTable;  ///< dicom_delete_queue
 /// gantry_note: what tools note about this index, by name; see index/copy.hpp.
 extern const Table kNoteTable;
+/// gantry_record: what record_store.hpp keeps. The beginning of 1970 in expires_time is "never".
+extern const Table kRecordTable;
 /// dicom_term: what searches look up beside the default order. A row says that a study (or series) has a term of a kind.
 /// Terms of studies carry the study's place in the default order, so that the studies with one term are a walk in order.
 extern const Table kTermTable;
@@ -45,8 +47,8 @@ enum class Term : int {
 
 /// The schema that this program makes and needs. A newer minor is served, a newer major is not.
 inline constexpr int kSchemaMajor = 1;
-inline constexpr int kSchemaMinor = 1;
-inline constexpr unsigned kLastMigration = 2;
+inline constexpr int kSchemaMinor = 2;
+inline constexpr unsigned kLastMigration = 3;
 
 /// Beside the 26 text columns of StateRow: their names, in the order of the table.
 struct StateColumn {

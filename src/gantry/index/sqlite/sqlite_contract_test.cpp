@@ -4,6 +4,7 @@
 #include "contract/index_copy_contract.hpp"
 #include "contract/index_corpus_contract.hpp"
 #include "contract/index_search_contract.hpp"
+#include "contract/record_store_contract.hpp"
 #include "gantry/index/sqlite/sqlite_index.hpp"
 
 namespace gantry::index::contract {
@@ -38,6 +39,7 @@ struct SqliteProvider {
 };
 
 INSTANTIATE_TYPED_TEST_SUITE_P(Sqlite, IndexContract, SqliteProvider);
+INSTANTIATE_TYPED_TEST_SUITE_P(Sqlite, RecordStoreContract, SqliteProvider);
 INSTANTIATE_TYPED_TEST_SUITE_P(Sqlite, IndexSearchContract, SqliteProvider);
 INSTANTIATE_TYPED_TEST_SUITE_P(Sqlite, IndexCopyContract, SqliteProvider);
 INSTANTIATE_TYPED_TEST_SUITE_P(Sqlite, IndexCorpusContract, SqliteProvider);

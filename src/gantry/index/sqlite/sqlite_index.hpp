@@ -6,6 +6,7 @@
 #include <string>
 
 #include "gantry/index/instance_index.hpp"
+#include "gantry/index/record_store.hpp"
 #include "gantry/index/schema.hpp"
 #include "gantry/index/table_store.hpp"
 
@@ -25,7 +26,7 @@ struct SqliteSettings {
 
 /// The embedded index: one file, WAL, synchronous = FULL, one writer (commits take turns) beside several readers, each
 /// of which sees one consistent state. The caller sees to it that no other process writes.
-class SqliteIndex final : public InstanceIndex, public TableStore {
+class SqliteIndex final : public InstanceIndex, public TableStore, public RecordStore {
  public:
   /// Opens or makes the file and brings its schema up to date. kUnsupported: made by a newer major; kInternal: damaged
   /// or no database; kUnavailable: can't be opened or written now.
@@ -79,6 +80,14 @@ class SqliteIndex final : public InstanceIndex, public TableStore {
   Result<Page> read_page(const RequestContext& ctx, const sql::Table& table, const std::string& from,
                          std::size_t rows_most, std::size_t bytes_most) override;
   Result<void> put_rows(const RequestContext& ctx, const sql::Table& table, const sql::CellRows& rows) override;
+
+  [[nodiscard]] RecordStore& records() noexcept override { return *this; }
+  Result<std::uint64_t> put_record(const RequestContext& ctx, const Record& record) override;
+  Result<std::optional<Record>> get_record(const RequestContext& ctx, RecordKind kind, std::string_view id) override;
+  Result<std::vector<Record>> list_records(const RequestContext& ctx, const RecordQuery& query) override;
+  Result<bool> remove_record(const RequestContext& ctx, RecordKind kind, std::string_view id) override;
+  Result<std::size_t> remove_expired_records(const RequestContext& ctx, Timestamp until, std::size_t limit) override;
+  Result<std::size_t> remove_tenant_records(const RequestContext& ctx, std::size_t limit) override;
 
   /// How `query` would be answered, as SQLite explains it: a line per step. For tests and operators.
   Result<std::vector<std::string>> explain(const RequestContext& ctx, const SearchQuery& query);
