@@ -7,7 +7,6 @@ import os
 import pathlib
 import re
 import signal
-import socket
 import subprocess
 import time
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ import requests
 
 from databases import KIND as INDEX_KIND
 from databases import Databases
-from redis_service import Redis
+from redis_service import Redis, RedisUnderSentinels, free_port
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -87,12 +86,6 @@ def corpus() -> list[CorpusFile]:
 @pytest.fixture(scope="session")
 def gantry() -> pathlib.Path:
     return gantry_binary()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 DATABASES = Databases()
@@ -193,12 +186,25 @@ def make_server(gantry, tmp_path):
             server.stop()
 
 
-@pytest.fixture
-def redis(tmp_path):
-    """A Redis of the test's own, where scripts/services offers one."""
+def need_redis() -> None:
     if "REDIS_URL" not in os.environ:
         assert "GANTRY_NEEDS_SERVICES" not in os.environ, "REDIS_URL is not set"
         pytest.skip("REDIS_URL is not set: scripts/services start redis")
+
+
+@pytest.fixture
+def sentinels(tmp_path):
+    """A primary, a replica and sentinels of the test's own."""
+    need_redis()
+    made = RedisUnderSentinels(tmp_path / "sentinels")
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def redis(tmp_path):
+    """A Redis of the test's own, where scripts/services offers one."""
+    need_redis()
     made = Redis(tmp_path / "services")
     yield made
     made.ask("stop")

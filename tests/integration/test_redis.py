@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import signal
 import time
 
 import pytest
 import requests
 from conftest import Server, post_instance
 from make_dicom import ct_slice, uids
+from redis_service import SlowRedis
 
 QUICK = ("--worker-quiet-period", "0s")
 
@@ -17,6 +20,15 @@ def metric(server: Server, name: str) -> float:
         if line.startswith(name + " "):
             return float(line.split()[1])
     raise KeyError(name)
+
+
+def durations(server: Server) -> dict[str, int]:
+    """How many requests took at most so many seconds."""
+    found = re.findall(r'^gantry_http_request_duration_seconds_bucket\{.*?le="(.*?)".*?\} (\d+)', requests.get(f"{server.url}/metrics").text, re.M)
+    counts: dict[str, int] = {}
+    for most, count in found:
+        counts[most] = counts.get(most, 0) + int(count)
+    return counts
 
 
 def wait_until(met) -> None:
@@ -45,6 +57,13 @@ def use(server: Server) -> tuple[str, str]:
     return study, series
 
 
+def used_again(server: Server) -> bool:
+    use(server)
+    fills = metric(server, "gantry_redis_fills_total")
+    use(server)
+    return metric(server, "gantry_redis_available_ratio") == 1 and metric(server, "gantry_redis_fills_total") > fills
+
+
 def test_marks_and_rows_are_kept_under_the_keys_that_others_read(make_server, redis):
     server = make_server(*QUICK, "--cache-url", redis.url, "--cache-absence-life", "5min", "--cache-study-life", "2h")
     assert ", cache memory, redis://:***@127.0.0.1:" in server.log.read_text()
@@ -71,6 +90,27 @@ def test_a_redis_that_was_never_there_is_not_missed(make_server):
     assert metric(server, "gantry_redis_failures_total") >= 3
     assert metric(server, "gantry_redis_skipped_total") > 0, "it is not asked each time"
     assert metric(server, "gantry_redis_available_ratio") == 0
+
+
+def test_a_redis_that_comes_only_later_is_used_from_then_on(make_server, redis):
+    redis.ask("kill")
+    server = make_server(*QUICK, "--cache-url", redis.url)
+    use(server)
+    assert metric(server, "gantry_redis_fills_total") == 0
+    redis.ask("restart")
+    wait_until(lambda: used_again(server))
+
+
+def test_a_redis_that_takes_five_seconds_is_waited_for_by_nobody(make_server, redis):
+    slow = SlowRedis(redis.url, 5)
+    server = make_server(*QUICK, "--cache-url", slow.url)
+    use(server)
+    slow.close()
+    assert metric(server, "gantry_redis_failures_total") >= 3
+    assert metric(server, "gantry_redis_skipped_total") > 0
+    assert metric(server, "gantry_redis_fills_total") == metric(server, "gantry_redis_hits_total") == 0
+    answered = durations(server)
+    assert answered["5"] == answered["+Inf"] > 10, "who had waited for it had taken longer"
 
 
 def test_a_redis_that_is_killed_is_not_missed_and_used_again_when_it_is_back(make_server, redis):
@@ -132,7 +172,36 @@ def test_what_others_left_under_our_keys_is_not_believed(make_server, redis):
         use(server)
 
 
-@pytest.mark.parametrize("url", ["redis://127.0.0.1:6379/x", "rediss://127.0.0.1?ca=/nowhere", "redis://127.0.0.1?db=3"])
+def test_sentinels_lead_to_the_primary_also_when_it_becomes_another_one(make_server, sentinels):
+    server = make_server(*QUICK, "--cache-url", sentinels.url)
+    assert sentinels.PASSWORD not in server.log.read_text() and sentinels.SENTINELS_PASSWORD not in server.log.read_text()
+    wait_until(lambda: used_again(server))
+    first, second = sentinels.servers
+    assert int(sentinels.ask(first, "DBSIZE")) > 0
+    # The primary is killed, comes back as a replica, and is needed again when the other one hangs.
+    sentinels.signal(first, signal.SIGKILL)
+    use(server)
+    wait_until(lambda: sentinels.primary() == second)
+    wait_until(lambda: used_again(server))
+    study, _ = use(server)
+    wait_until(lambda: sentinels.ask(second, "GET", f"wado:default:study:{study}:metadata").startswith('{"version":'))
+    sentinels.start(first)
+    wait_until(lambda: "master_link_status:up" in sentinels.ask(first, "INFO", "replication"))
+    sentinels.signal(second, signal.SIGSTOP)
+    use(server)
+    wait_until(lambda: sentinels.primary() == first)
+    wait_until(lambda: used_again(server))
+    sentinels.signal(second, signal.SIGCONT)
+    wait_until(lambda: used_again(server))
+    # One sentinel is enough.
+    for port in sentinels.sentinels[:2]:
+        sentinels.signal(port, signal.SIGKILL)
+    sentinels.ask(first, "CLIENT", "KILL", "TYPE", "normal")
+    wait_until(lambda: used_again(server))
+
+
+@pytest.mark.parametrize("url", ["redis://127.0.0.1:6379/x", "rediss://127.0.0.1?ca=/nowhere", "redis://127.0.0.1?db=3",
+                                 "redis+sentinel://127.0.0.1"])
 def test_a_cache_url_that_can_not_work_stops_the_start_and_says_why(gantry, tmp_path, url):
     with pytest.raises(AssertionError, match=r"cache.url|cache_url|cache-url"):
         Server(gantry, tmp_path / "data", "--cache-url", url).start()

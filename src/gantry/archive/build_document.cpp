@@ -21,7 +21,7 @@ Result<std::optional<SeriesDocument>> build_series_document(index::InstanceIndex
   const auto size_of = [](const std::string& compressed) { return compressed.size(); };
   RowCursor<std::string> rows(index, ctx, std::move(query), keep, size_of, {});
   GANTRY_LET(auto staged, objects.stage(ctx));
-  SeriesDocumentWriter writer(*staged);
+  SeriesDocumentWriter writer(*staged, SeriesDocumentWriter::Zstd::kNo);
   std::uint64_t plain = 0;
   for (;;) {
     GANTRY_LET(const auto compressed, rows.next());

@@ -305,7 +305,8 @@ void RetrieveService::keep(const RequestContext& ctx, const StudyUid& study, con
   std::size_t bytes = 1024;
   for (const auto& document : made->series) {
     bytes += 1024 + document.chunks.capacity() * sizeof(SeriesDocument::Chunk) +
-             2 * document.deflated.capacity();  // once more in the whole answer
+             2 * document.deflated.capacity() +  // once more in the whole answer
+             (document.zstd ? document.zstd->size() : 0);
     if (document.built) bytes += document.file->size() / kBuiltShare;
   }
   prepared_.put(ctx.tenant, study, series, SopUid(), made, {bytes, made->series.size()}, epoch);

@@ -132,7 +132,7 @@ Result<SeriesPreparer::Made> SeriesPreparer::make(const RequestContext& ctx, con
   Lease lease(*this, ctx, claim);
   GANTRY_LET(auto staged, objects_.stage(ctx));
   HashedObject hashed(*staged);
-  SeriesDocumentWriter document(hashed);
+  SeriesDocumentWriter document(hashed, SeriesDocumentWriter::Zstd::kYes);
   auto rows = stored_json(index_, ctx, claim);
   for (;;) {
     if (stop.now()) return ended(Made::End::kStopped);

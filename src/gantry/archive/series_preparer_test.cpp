@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <zlib.h>
+#include <zstd.h>
 
 #include "gantry/archive/read_test_support.hpp"
 #include "gantry/archive/series_document.hpp"
@@ -60,6 +61,19 @@ std::string inflated(const SeriesDocument& document) {
   text.resize(stream.total_out);
   inflateEnd(&stream);
   return text;
+}
+
+/// The array that the zstd frame holds; "" when it is not one whole frame.
+std::string of_zstd(const SeriesDocument& document) {
+  std::string frame;
+  for (const auto& chunk : document.chunks) frame += read(*document.file, chunk.zstd_offset, chunk.zstd);
+  if (document.zstd) EXPECT_EQ(*document.zstd, frame) << "so few bytes are in memory, too";
+  if (ZSTD_findFrameCompressedSize(frame.data(), frame.size()) != frame.size()) return "";
+  std::string text(document.plain_size() + 2, '\0');
+  ZSTD_DCtx* const context = ZSTD_createDCtx();
+  const auto size = ZSTD_decompressDCtx(context, text.data(), text.size(), frame.data(), frame.size());
+  ZSTD_freeDCtx(context);
+  return size == text.size() ? text : "";
 }
 
 class SeriesPreparerTest : public ::testing::Test {
@@ -133,12 +147,13 @@ TEST_F(SeriesPreparerTest, MakesWhatTheRowsSay) {
   EXPECT_EQ(document.instances, 3U);
   EXPECT_EQ(plain_of(document), by_rows(kSeries));
   EXPECT_EQ(inflated(document), plain_of(document));
+  EXPECT_EQ(of_zstd(document), "[" + plain_of(document) + "]");
   const std::string plain = plain_of(document);
   EXPECT_EQ(document.crc32, crc32_z(0, reinterpret_cast<const Bytef*>(plain.data()), plain.size()));
   EXPECT_EQ(work().claimed(), 0U) << "it is not due any more";
 }
 
-TEST_F(SeriesPreparerTest, ADocumentIsAnArrayAsItLiesThereAndThoseOfTheFirstVersionAreNot) {
+TEST_F(SeriesPreparerTest, DocumentsOfEarlierVersionsAreReadAsTheyAre) {
   archive.store(instance_of(1));
   archive.store(instance_of(2));
   EXPECT_EQ(work().ready, 1U);
@@ -149,15 +164,40 @@ TEST_F(SeriesPreparerTest, ADocumentIsAnArrayAsItLiesThereAndThoseOfTheFirstVers
   ASSERT_EQ(document.chunks.size(), 1U);
   const auto& chunk = document.chunks[0];
   EXPECT_EQ(read(*document.file, chunk.offset - 1, chunk.plain + 2), "[" + by_rows() + "]");
-  // The first version: the same without brackets.
+  // The second version had no zstd, and so one number less in its table.
+  constexpr std::size_t kTrailer = 36, kZstdBytes = 4;
   std::string bytes = read(*document.file, 0, document.file->size());
+  const std::size_t table = bytes.size() - kTrailer - 3 * kZstdBytes;
+  bytes.replace(bytes.size() - kTrailer, 8, "GANTRYSJ");
+  bytes.erase(table + 2 * kZstdBytes, kZstdBytes).erase(chunk.zstd_offset, chunk.zstd);
+  const auto seal = [&bytes] {
+    const std::size_t checked = 2 * kZstdBytes + kTrailer - 4;
+    const auto* const begin = reinterpret_cast<const Bytef*>(bytes.data() + bytes.size() - 4 - checked);
+    const auto crc = static_cast<std::uint32_t>(crc32_z(0, begin, checked));
+    for (int i = 0; i < 4; ++i) bytes[bytes.size() - 4 + i] = static_cast<char>(crc >> (8 * i) & 0xFF);
+  };
+  seal();
+  const auto reread = [&] {
+    auto staged = archive.objects.stage(context_for());
+    EXPECT_TRUE((*staged)->write(std::as_bytes(std::span(bytes))));
+    return read_series_document(*archive.objects.open_staged(context_for(), *std::move(staged)));
+  };
+  const auto second = reread();
+  ASSERT_TRUE(second) << second.error().detail();
+  EXPECT_TRUE(second->is_array);
+  EXPECT_FALSE(second->has_zstd());
+  EXPECT_EQ(plain_of(*second), by_rows());
+  EXPECT_EQ(inflated(*second), by_rows());
+  // The first version: the same without brackets.
   bytes.erase(chunk.offset + chunk.plain, 1).erase(0, 1);
-  auto staged = archive.objects.stage(context_for());
-  ASSERT_TRUE((*staged)->write(std::as_bytes(std::span(bytes))));
-  const auto old = read_series_document(*archive.objects.open_staged(context_for(), *std::move(staged)));
-  ASSERT_TRUE(old) << old.error().detail();
-  EXPECT_FALSE(old->is_array);
-  EXPECT_EQ(plain_of(*old), by_rows());
+  const auto first = reread();
+  ASSERT_TRUE(first) << first.error().detail();
+  EXPECT_FALSE(first->is_array);
+  EXPECT_EQ(plain_of(*first), by_rows());
+  EXPECT_EQ(inflated(*first), by_rows());
+  bytes[table / 2] ^= 1;
+  bytes[bytes.size() - 5] ^= 1;
+  EXPECT_FALSE(reread()) << "damaged";
   EXPECT_EQ(inflated(*old), by_rows());
 }
 
@@ -283,12 +323,15 @@ TEST_F(SeriesPreparerTest, AWorkerThatHasToStopHandsItsSeriesBack) {
   EXPECT_EQ(done.ready, 1U) << done.why;
 }
 
-TEST(SeriesDocument, IsInChunksThatFitTogether) {
+class SeriesDocumentTest : public ::testing::TestWithParam<SeriesDocumentWriter::Zstd> {};
+using Zstd = SeriesDocumentWriter::Zstd;
+
+TEST_P(SeriesDocumentTest, IsInChunksThatFitTogether) {
   storage::MemoryStore objects;
   const auto context = context_for();
   auto staged = objects.stage(context);
   ASSERT_TRUE(staged);
-  SeriesDocumentWriter writer(**staged, 100);
+  SeriesDocumentWriter writer(**staged, GetParam(), 100);
   std::string expected;
   for (int i = 0; i < 50; ++i) {
     const std::string json = R"({"00080018":{"vr":"UI","Value":["1.2.)" + std::to_string(i) + R"("]}})";
@@ -305,7 +348,11 @@ TEST(SeriesDocument, IsInChunksThatFitTogether) {
   EXPECT_EQ(document->version, 7U);
   EXPECT_EQ(plain_of(*document), expected);
   EXPECT_EQ(inflated(*document), expected);
+  EXPECT_EQ(document->has_zstd(), GetParam() == Zstd::kYes);
+  EXPECT_EQ(of_zstd(*document), document->has_zstd() ? "[" + expected + "]" : "");
 }
+
+INSTANTIATE_TEST_SUITE_P(Zstd, SeriesDocumentTest, testing::Values(Zstd::kNo, Zstd::kYes));
 
 TEST(RetryAfter, DoublesToHalfAnHourGiveOrTakeAFifth) {
   for (int i = 0; i < 100; ++i) {

@@ -166,7 +166,7 @@ class FaultyIndex final : public index::InstanceIndex {
   [[nodiscard]] index::RecordStore& records() noexcept override { return index_.records(); }
   Result<void> search(const RequestContext& ctx, const index::SearchQuery& query,
                       const std::function<bool(index::SearchRow&&)>& visit) override {
-    return index_.search(ctx, query, visit);
+    return faults_.run("search", [&] { return index_.search(ctx, query, visit); });
   }
   Result<std::uint64_t> count(const RequestContext& ctx, const index::SearchQuery& query, std::uint64_t most) override {
     return index_.count(ctx, query, most);
@@ -174,7 +174,7 @@ class FaultyIndex final : public index::InstanceIndex {
   Result<index::TenantTotals> totals(const RequestContext& ctx) override { return index_.totals(ctx); }
   Result<std::optional<std::uint64_t>> version_of(const RequestContext& ctx, const StudyUid& study,
                                                   const std::optional<SeriesUid>& series) override {
-    return index_.version_of(ctx, study, series);
+    return faults_.run("version_of", [&] { return index_.version_of(ctx, study, series); });
   }
   Result<std::vector<std::uint64_t>> versions(const RequestContext& ctx,
                                               std::span<const index::VersionKey> keys) override {
@@ -212,7 +212,7 @@ class FaultyIndex final : public index::InstanceIndex {
   }
   Result<std::optional<index::JsonRow>> get_json_meta(const RequestContext& ctx, const StudyUid& study,
                                                       const SeriesUid& series) override {
-    return index_.get_json_meta(ctx, study, series);
+    return faults_.run("get_json_meta", [&] { return index_.get_json_meta(ctx, study, series); });
   }
   Result<std::vector<index::JsonClaim>> claim_json(const RequestContext& ctx, index::Timestamp end_time,
                                                    std::size_t limit, std::string_view owner,

@@ -69,6 +69,23 @@ Result<void> read_host(std::string_view text, Url& url) {
   return {};
 }
 
+/// The hosts of a URL that names several.
+Result<Hosts> read_hosts(std::string_view text) {
+  auto hosts = text.substr(text.find("//") + 2);
+  hosts = hosts.substr(0, hosts.find_first_of("/?#"));
+  hosts.remove_prefix(hosts.rfind('@') + 1);  // none: npos + 1 is 0
+  Hosts read;
+  for (;;) {
+    const auto comma = hosts.find(',');
+    Url of_one;
+    GANTRY_TRY(read_host(hosts.substr(0, comma), of_one));
+    if (of_one.host.empty()) return Error::invalid("one of its hosts has no name");
+    read.emplace_back(std::move(of_one.host), of_one.port);
+    if (comma == std::string_view::npos) return read;
+    hosts.remove_prefix(comma + 1);
+  }
+}
+
 bool is_secret(std::string_view parameter) {
   const auto name = lower(parameter);
   for (const char* word : {"password", "passwd", "pwd", "secret", "token", "key", "credential"}) {
@@ -221,22 +238,41 @@ Result<CacheUrl> parse_cache_url(std::string_view text) {
   CacheUrl cache;
   if (text.empty()) return cache;
   GANTRY_LET(cache.url, parse_url(text));
-  if (cache.url.scheme == "redis") {
+  constexpr std::string_view kSentinel = "+sentinel";
+  std::string_view scheme = cache.url.scheme;
+  const bool has_sentinels = scheme.ends_with(kSentinel);
+  if (has_sentinels) scheme.remove_suffix(kSentinel.size());
+  if (scheme == "redis") {
     cache.kind = CacheKind::kRedis;
-  } else if (cache.url.scheme == "rediss") {
+  } else if (scheme == "rediss") {
     cache.kind = CacheKind::kRedisTls;
   } else {
-    return Error::invalid("its scheme is neither redis nor rediss");
+    return Error::invalid("its scheme is none of redis, rediss, redis+sentinel, rediss+sentinel");
   }
   if (cache.url.host.empty()) return Error::invalid("it names no host");
-  const auto database = trim_slashes(cache.url.path);
+  std::string_view database = trim_slashes(cache.url.path);
+  if (has_sentinels) {
+    GANTRY_LET(cache.sentinels, read_hosts(text));
+    cache.service = database.substr(0, database.find('/'));
+    database.remove_prefix(std::min(database.size(), cache.service.size() + 1));
+    if (cache.service.empty()) {
+      return Error::invalid("behind the sentinels the service's name is expected (" + cache.url.scheme +
+                            "://host1:26379,host2:26379/mymaster/0)");
+    }
+  } else if (cache.url.host.find(',') != std::string::npos) {
+    return Error::invalid("it names several hosts (sentinels are named by " + cache.url.scheme + "+sentinel://)");
+  }
   const auto [end, error] = std::from_chars(database.data(), database.data() + database.size(), cache.database);
   if (!database.empty() && (error != std::errc() || end != database.data() + database.size())) {
-    return Error::invalid("behind the host a database's number is expected (redis://host/0)");
+    return Error::invalid(has_sentinels ? "behind the service a database's number is expected (…/mymaster/0)"
+                                        : "behind the host a database's number is expected (redis://host/0)");
   }
   for (const auto& [name, value] : cache.url.query) {
-    if (name != "ca" || cache.kind != CacheKind::kRedisTls)
-      return Error::invalid("'" + name + "' is no parameter of it (rediss:// takes ca=FILE)");
+    const bool is_sentinels = name == "sentinel_user" || name == "sentinel_password";
+    if (!(name == "ca" && cache.kind == CacheKind::kRedisTls) && !(is_sentinels && has_sentinels)) {
+      return Error::invalid("'" + name + "' is no parameter of it (rediss takes ca=FILE, +sentinel sentinel_user and "
+                            "sentinel_password)");
+    }
   }
   return cache;
 }

@@ -51,13 +51,19 @@ struct StorageUrl {
 /// file:PATH or s3://bucket/prefix?endpoint=… (also file:///PATH).
 [[nodiscard]] Result<StorageUrl> parse_storage_url(std::string_view text);
 
+using Hosts = std::vector<std::pair<std::string, std::optional<std::uint16_t>>>;
+
 enum class CacheKind { kNone, kRedis, kRedisTls };
 struct CacheUrl {
   CacheKind kind = CacheKind::kNone;
   unsigned database = 0;  ///< redis://host/3
   Url url;
+  /// redis+sentinel://host:port,host:port/service/3: where the sentinels are, and what they call the primary.
+  Hosts sentinels;
+  std::string service;
 };
-/// Empty, redis://… or rediss://…?ca=FILE.
+/// Empty, redis://…, rediss://…?ca=FILE, redis+sentinel://…/SERVICE or rediss+sentinel://…/SERVICE?ca=FILE. Sentinels have
+/// passwords of their own: sentinel_user and sentinel_password.
 [[nodiscard]] Result<CacheUrl> parse_cache_url(std::string_view text);
 
 }  // namespace gantry::config

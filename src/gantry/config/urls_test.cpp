@@ -79,8 +79,28 @@ TEST(CacheUrl, IsRedisOrNothing) {
   EXPECT_EQ(parse_cache_url("rediss://u:p@h:1/3")->kind, CacheKind::kRedisTls);
   EXPECT_EQ(parse_cache_url("redis://h/3")->database, 3U);
   EXPECT_EQ(parse_cache_url("rediss://h/3?ca=/a/b.crt")->url.parameter("ca"), "/a/b.crt");
-  for (const char* text : {"redis:", "redis://", "redis://h/x", "redis://h/3/4", "redis://h?ca=f",
-                           "rediss://h/0?verify=no", "memcached://h"})
+  for (const char* text : {"redis:", "redis://", "redis://h/x", "redis://h/3/4", "redis://h?ca=f", "redis://h,i",
+                           "redis://h?sentinel_user=x", "rediss://h/0?verify=no", "memcached://h"})
+    EXPECT_FALSE(parse_cache_url(text)) << text;
+}
+
+TEST(CacheUrl, NamesSentinelsAndWhatTheyCallThePrimary) {
+  const auto cache = parse_cache_url("rediss+sentinel://u:p%2C@h:1,[::1]:2,i/mymaster/3?ca=/a&sentinel_password=hunter2");
+  ASSERT_TRUE(cache) << cache.error().detail();
+  EXPECT_EQ(cache->kind, CacheKind::kRedisTls);
+  EXPECT_EQ(cache->service, "mymaster");
+  EXPECT_EQ(cache->database, 3U);
+  EXPECT_EQ(cache->url.password, "p,");
+  ASSERT_EQ(cache->sentinels.size(), 3U);
+  EXPECT_EQ(cache->sentinels[0].first, "h");
+  EXPECT_EQ(cache->sentinels[0].second, 1);
+  EXPECT_EQ(cache->sentinels[1].first, "::1");
+  EXPECT_EQ(cache->sentinels[2].second, std::nullopt);
+  EXPECT_EQ(parse_cache_url("redis+sentinel://h/m")->sentinels.size(), 1U);
+  EXPECT_EQ(redact_url("redis+sentinel://:p@h:1,i/m?sentinel_password=hunter2"),
+            "redis+sentinel://:***@h:1,i/m?sentinel_password=***");
+  for (const char* text : {"redis+sentinel://h", "redis+sentinel://h/", "redis+sentinel:///m", "redis+sentinel://h,/m",
+                           "redis+sentinel://h:x/m", "redis+sentinel://h/m/x", "redis+sentinel://h/m?ca=/a"})
     EXPECT_FALSE(parse_cache_url(text)) << text;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <optional>
 #include <vector>
 
@@ -28,17 +29,19 @@ bool same(std::string_view text, std::string_view lower) {
          });
 }
 
-/// True for q=0, q=0.0, …
-bool refused(std::string_view parameters) {
+/// Of "q=0.5" among a coding's parameters; 1 without one. What is no number is 0.
+double quality(std::string_view parameters) {
   while (!parameters.empty()) {
     const auto semicolon = parameters.find(';');
     const std::string_view parameter = trim(parameters.substr(0, semicolon));
     if (parameter.size() > 2 && same(parameter.substr(0, 2), "q=")) {
-      return parameter.substr(2).find_first_not_of("0.") == std::string_view::npos;
+      double value = 0;
+      std::from_chars(parameter.data() + 2, parameter.data() + parameter.size(), value);
+      return std::clamp(value, 0.0, 1.0);
     }
     parameters = semicolon == std::string_view::npos ? std::string_view() : parameters.substr(semicolon + 1);
   }
-  return false;
+  return 1;
 }
 
 /// Owner of a deflate state; it must not move, since zlib keeps a pointer back to it.
@@ -101,20 +104,23 @@ class GzipStream final : public ByteStream {
 
 }  // namespace
 
-bool accepts_gzip(std::string_view accept_encoding) {
-  std::optional<bool> named;
-  std::optional<bool> any;
+bool accepts_gzip(std::string_view accept_encoding) { return coding_quality(accept_encoding, "gzip") > 0; }
+
+double coding_quality(std::string_view accept_encoding, std::string_view coding) {
+  std::optional<double> named;
+  std::optional<double> any;
   while (!accept_encoding.empty()) {
     const auto comma = accept_encoding.find(',');
     const std::string_view member = accept_encoding.substr(0, comma);
     const auto semicolon = member.find(';');
-    const std::string_view coding = trim(member.substr(0, semicolon));
-    const bool wanted = semicolon == std::string_view::npos || !refused(member.substr(semicolon + 1));
-    if (same(coding, "gzip") || same(coding, "x-gzip")) named = wanted;
-    if (coding == "*") any = wanted;
+    std::string_view name = trim(member.substr(0, semicolon));
+    const double value = semicolon == std::string_view::npos ? 1 : quality(member.substr(semicolon + 1));
+    if (name.size() > 2 && same(name.substr(0, 2), "x-")) name.remove_prefix(2);  // x-gzip is gzip (RFC 9110 §8.4.1.3)
+    if (same(name, coding)) named = value;
+    if (name == "*") any = value;
     accept_encoding = comma == std::string_view::npos ? std::string_view() : accept_encoding.substr(comma + 1);
   }
-  return named ? *named : any.value_or(false);
+  return named ? *named : any.value_or(0);
 }
 
 Result<std::string> gzip(std::string_view text) {

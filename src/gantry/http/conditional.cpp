@@ -18,17 +18,18 @@ std::string_view opaque(std::string_view etag) {
 
 bool is_quoted(std::string_view text) { return text.size() >= 2 && text.front() == '"' && text.back() == '"'; }
 
-}  // namespace
-
-std::string gzip_etag(std::string_view etag) {
+std::string suffixed(std::string_view etag, std::string_view suffix) {
   if (!is_quoted(opaque(etag))) return std::string(etag);
-  std::string suffixed(etag.substr(0, etag.size() - 1));
-  suffixed += "-gzip\"";
-  return suffixed;
+  return std::string(etag.substr(0, etag.size() - 1)).append(suffix);
 }
 
+}  // namespace
+
+std::string gzip_etag(std::string_view etag) { return suffixed(etag, "-gzip\""); }
+std::string zstd_etag(std::string_view etag) { return suffixed(etag, "-zstd\""); }
+
 std::optional<std::string> if_none_match(std::string_view field, std::string_view etag) {
-  const std::string compressed = gzip_etag(etag);
+  const std::string forms[] = {std::string(etag), gzip_etag(etag), zstd_etag(etag)};
   field = trim(field);
   if (field == "*") return std::string(etag);
   while (!field.empty()) {
@@ -38,8 +39,9 @@ std::optional<std::string> if_none_match(std::string_view field, std::string_vie
     const auto close = field.find('"', open + 1);
     if (close == std::string_view::npos) break;
     const std::string_view tag = field.substr(open, close + 1 - open);
-    if (tag == opaque(etag)) return std::string(etag);
-    if (tag == opaque(compressed)) return compressed;
+    for (const std::string& form : forms) {
+      if (tag == opaque(form)) return form;
+    }
     field.remove_prefix(close + 1);
   }
   return std::nullopt;

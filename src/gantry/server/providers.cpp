@@ -100,6 +100,12 @@ Result<std::unique_ptr<cache::SharedCache>> open_cache(const config::Settings& s
   cache::RedisSettings redis;
   redis.host = url.url.host;
   redis.port = url.url.port.value_or(redis.port);
+  // Sentinels listen on a port of their own.
+  constexpr std::uint16_t kSentinelPort = 26379;
+  for (const auto& [host, port] : url.sentinels) redis.sentinels.push_back({host, port.value_or(kSentinelPort)});
+  redis.service = url.service;
+  redis.sentinel_user = url.url.parameter("sentinel_user").value_or("");
+  redis.sentinel_password = url.url.parameter("sentinel_password").value_or("");
   redis.user = url.url.user;
   redis.password = url.url.password;
   redis.database = url.database;

@@ -7,8 +7,15 @@ namespace {
 
 using RawReply = Handle<void, &freeReplyObject>;
 
-/// We ask for nothing that is answered by a list, and what claims to be a long one would take memory at once.
-void* no_list(const redisReadTask* /*task*/, int /*elements*/) { return nullptr; }
+/// The longest list that we ask for is an address: host and port. What claims to be a longer one would take memory at once.
+constexpr int kListMost = 2;
+
+void* short_list(const redisReadTask* task, int elements) {
+  const auto& hiredis = *static_cast<const redisReplyObjectFunctions*>(task->privdata);
+  return elements > kListMost ? nullptr : hiredis.createArray(task, elements);
+}
+
+bool is_text(const redisReply& reply) { return reply.type == REDIS_REPLY_STRING || reply.type == REDIS_REPLY_STATUS; }
 
 struct FreeText {
   void operator()(char* text) const noexcept { redisFreeCommand(text); }
@@ -48,7 +55,8 @@ Error refused(const std::string& reply) {
 Connection::Connection(std::unique_ptr<Transport> transport)
     : transport_(std::move(transport)), reader_(redisReaderCreate()), buffer_(16384) {
   functions_ = *reader_->fn;
-  functions_.createArray = &no_list;
+  functions_.createArray = &short_list;
+  reader_->privdata = reader_->fn;
   reader_->fn = &functions_;
 }
 
@@ -101,6 +109,13 @@ Result<Reply> Connection::next(Deadline deadline, std::size_t& bytes_left) {
         case REDIS_REPLY_STATUS: reply.kind = Reply::Kind::kText; break;
         case REDIS_REPLY_ERROR: reply.kind = Reply::Kind::kError; break;
         case REDIS_REPLY_INTEGER: reply.kind = Reply::Kind::kNumber; break;
+        case REDIS_REPLY_ARRAY:
+          reply.kind = Reply::Kind::kList;
+          for (std::size_t i = 0; i < parsed.elements; ++i) {
+            const redisReply& element = *parsed.element[i];
+            reply.list.push_back(is_text(element) ? std::string(element.str, element.len) : std::string());
+          }
+          return reply;
         default: return reply;
       }
       if (reply.kind == Reply::Kind::kNumber) {

@@ -16,10 +16,11 @@ namespace gantry::cache {
 using Command = std::vector<std::string>;
 
 struct Reply {
-  enum class Kind { kNothing, kText, kNumber, kError };
+  enum class Kind { kNothing, kText, kNumber, kError, kList };
   Kind kind = Kind::kNothing;
   std::string text;  ///< of kText and kError
   std::int64_t number = 0;
+  std::vector<std::string> list;  ///< "" for what is no text
 };
 
 /// A connection to a Redis that knows who we are. One thread at a time.

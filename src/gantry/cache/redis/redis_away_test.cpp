@@ -176,9 +176,86 @@ TEST(RedisAway, ErrorsSayWhatAnOperatorCanDoAndNeverThePassword) {
   }
 }
 
+/// A sentinel that answers any number of questions so.
+class Sentinel : public Listener {
+ public:
+  explicit Sentinel(const std::string& answer)
+      : Listener([answer](int connection) {
+          (void)heard(connection);
+          say(connection, "+PONG\r\n");
+          if (heard(connection).find("get-master-addr-by-name\r\n$8\r\nmymaster\r\n") != std::string::npos)
+            say(connection, answer);
+          listen_to(connection);
+        }) {}
+};
+std::string address_of(const Listener& server) {
+  const std::string port = std::to_string(server.port());
+  return "*2\r\n$9\r\n127.0.0.1\r\n$" + std::to_string(port.size()) + "\r\n" + port + "\r\n";
+}
+/// A Redis that gives each connection one answer.
+class Server : public Listener {
+ public:
+  explicit Server(const std::string& answer)
+      : Listener([answer](int connection) {
+          (void)heard(connection);
+          say(connection, "+PONG\r\n");
+          (void)heard(connection);
+          say(connection, answer);
+        }) {}
+};
+
+std::unique_ptr<RedisCache> cache_by(const std::vector<std::uint16_t>& sentinels) {
+  RedisSettings settings;
+  for (const auto port : sentinels) settings.sentinels.push_back({"127.0.0.1", port});
+  settings.service = "mymaster";
+  settings.operation_time = std::chrono::seconds(5);
+  auto cache = RedisCache::open(settings);
+  EXPECT_TRUE(cache) << cache.error().detail();
+  return *std::move(cache);
+}
+
+TEST(RedisSentinels, TheFirstThatKnowsThePrimaryIsBelievedAndAskedFirstFromThenOn) {
+  const Server primary("$1\r\nv\r\n");
+  const Sentinel strange("*-1\r\n"), confused("*2\r\n$1\r\nx\r\n$1\r\nx\r\n"), knowing(address_of(primary));
+  const auto cache = cache_by({1, strange.port(), confused.port(), knowing.port()});
+  for (int i = 1; i <= 3; ++i) {
+    const auto text = cache->get_text(kCtx, "a");
+    ASSERT_TRUE(text) << text.error().detail();
+    EXPECT_EQ(*text, "v");
+    EXPECT_EQ(primary.accepted(), i);
+  }
+  EXPECT_EQ(knowing.accepted(), 3);
+  EXPECT_EQ(strange.accepted(), 1);
+  EXPECT_EQ(confused.accepted(), 1);
+}
+
+TEST(RedisSentinels, WhenNoneKnowsThePrimaryItIsSaidWhatTheLastOneSaid) {
+  const Sentinel strange("*-1\r\n"), refusing("-NOAUTH Authentication required.\r\n"),
+      endless("*1000000000\r\n");
+  for (const auto& [sentinel, words] : std::vector<std::pair<const Sentinel*, std::string>>{
+           {&strange, "knows no service mymaster"}, {&refusing, "NOAUTH"}, {&endless, "the cache's answer is none"}}) {
+    const auto checked = cache_by({1, sentinel->port()})->check(kCtx);
+    ASSERT_FALSE(checked);
+    EXPECT_NE(checked.error().detail().find(words), std::string::npos) << checked.error().detail();
+    EXPECT_NE(checked.error().detail().find(":" + std::to_string(sentinel->port())), std::string::npos);
+  }
+}
+
+TEST(RedisSentinels, AReplicaThatASentinelTookForThePrimaryIsLeft) {
+  const Server replica("-READONLY You can't write against a read only replica.\r\n"), primary("+OK\r\n");
+  const Sentinel late(address_of(replica)), right(address_of(primary));
+  const auto cache = cache_by({late.port(), right.port()});
+  EXPECT_FALSE(cache->put_text(kCtx, "a", "v", std::chrono::minutes(1)));
+  EXPECT_TRUE(cache->put_text(kCtx, "a", "v", std::chrono::minutes(1)));
+  EXPECT_EQ(cache->counters().failures, 1U);
+}
+
 TEST(RedisAway, SettingsThatNeverWorkAreRefusedAtOnce) {
   EXPECT_EQ(RedisCache::open({}).error().kind(), ErrorKind::kInvalid);
   RedisSettings settings;
+  settings.sentinels.push_back({"127.0.0.1", 1});
+  EXPECT_EQ(RedisCache::open(settings).error().kind(), ErrorKind::kInvalid) << "of which service?";
+  settings = {};
   settings.host = "127.0.0.1";
   settings.tls = true;
   settings.ca_file = "/nowhere/ca.crt";

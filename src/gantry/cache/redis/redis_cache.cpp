@@ -6,6 +6,7 @@
 
 #include "gantry/cache/redis/circuit_breaker.hpp"
 #include "gantry/cache/redis/connection.hpp"
+#include "gantry/cache/redis/sentinels.hpp"
 
 namespace gantry::cache {
 namespace {
@@ -30,6 +31,7 @@ if version then
 end
 local set = redis.pcall('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 if not set.err then return 1 end
+if not string.find(set.err, 'OOM', 1, true) then return set end
 if ARGV[4] ~= '1' then return 0 end
 redis.call('DEL', KEYS[1])
 return 1
@@ -44,6 +46,11 @@ if redis.pcall('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('DEL', KEYS[1])
 )lua";
 
+/// A primary that became a replica: what it has may be read, but the primary is another one now.
+bool is_replicas(const Reply& reply) {
+  return reply.kind == Reply::Kind::kError && reply.text.find("READONLY") != std::string::npos;
+}
+
 std::string in_ms(std::chrono::milliseconds life) { return std::to_string(std::max<std::int64_t>(life.count(), 1)); }
 
 bool is_wrong_type(const Reply& reply) {
@@ -54,7 +61,7 @@ bool is_wrong_type(const Reply& reply) {
 
 class RedisCache::Impl {
  public:
-  Impl(RedisSettings given, TlsContext tls) : settings_(std::move(given)), tls_(std::move(tls)) {}
+  Impl(RedisSettings given, TlsContext tls) : settings_(std::move(given)), tls_(std::move(tls)), sentinels_(settings_) {}
 
   /// One round trip, within its time. An error reply is given as an error, but for those about a value's type.
   Result<std::vector<Reply>> call(const RequestContext& ctx, const std::vector<Command>& commands) {
@@ -111,7 +118,7 @@ class RedisCache::Impl {
       GANTRY_LET(std::unique_ptr<Connection> connection, take(deadline));
       const bool is_used = connection != nullptr;
       if (!is_used) {
-        auto opened = Connection::open(settings_, tls_.get(), with_connect);
+        auto opened = connect(with_connect);
         if (!opened) {
           give_back(nullptr);
           return opened.error();
@@ -126,10 +133,19 @@ class RedisCache::Impl {
       // One that was idle may have been ended long ago: nothing was answered, so a new one is worth a try.
       const bool was_stale =
           !replies && is_used && !connection->has_answered() && replies.error().kind() == ErrorKind::kUnavailable;
-      give_back(replies ? std::move(connection) : nullptr);
+      const bool has_moved = replies && std::any_of(replies->begin(), replies->end(), is_replicas);
+      give_back(replies && !has_moved ? std::move(connection) : nullptr);
+      // The others lead to where this one led.
+      if (!replies || has_moved) drop_idle();
+      if (has_moved) sentinels_.distrust();
       if (!was_stale) return replies;
-      drop_idle();
     }
+  }
+
+  Result<std::unique_ptr<Connection>> connect(Deadline deadline) {
+    if (settings_.sentinels.empty()) return Connection::open(settings_, tls_.get(), deadline);
+    GANTRY_LET(const RedisAddress primary, sentinels_.primary(tls_.get(), deadline));
+    return Connection::open(at_address(settings_, primary), tls_.get(), deadline);
   }
 
   /// One that is idle; null: the caller is to open one. kTimeout: all are in use.
@@ -163,6 +179,7 @@ class RedisCache::Impl {
 
   const RedisSettings settings_;
   const TlsContext tls_;
+  Sentinels sentinels_;
   CircuitBreaker breaker_;
   mutable std::mutex mutex_;
   std::condition_variable free_;
@@ -172,7 +189,9 @@ class RedisCache::Impl {
 };
 
 Result<std::unique_ptr<RedisCache>> RedisCache::open(RedisSettings settings) {
-  if (settings.host.empty() || settings.port == 0) return Error::invalid("the cache has no address");
+  const bool has_address =
+      settings.sentinels.empty() ? !settings.host.empty() && settings.port != 0 : !settings.service.empty();
+  if (!has_address) return Error::invalid("the cache has no address");
   if (settings.operation_time.count() <= 0 || settings.connections == 0)
     return Error::invalid("the cache needs time for an operation, and a connection");
   TlsContext tls;

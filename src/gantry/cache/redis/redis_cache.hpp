@@ -10,8 +10,9 @@
 
 namespace gantry::cache {
 
-/// The cache in a Redis from 6.0 on: one server, not a cluster. Each call is one write and one read on a connection of
-/// a pool. After failures in a row it is left alone for a while (CircuitBreaker), so that its being away costs nothing.
+/// The cache in a Redis from 6.0 on: one server, or the primary that sentinels name, not a cluster. Each call is one
+/// write and one read on a connection of a pool. After failures in a row it is left alone for a while (CircuitBreaker),
+/// so that its being away costs nothing.
 class RedisCache final : public SharedCache {
  public:
   /// Connects to nobody yet: a Redis that is away may come. kInvalid: settings that never work.

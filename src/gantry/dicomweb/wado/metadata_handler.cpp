@@ -51,18 +51,38 @@ std::string MetadataJob::etag_of(std::string_view now) const {
   return make_etag({"metadata", context.tenant.view(), path.to_string(), now, offer.media_type, root});
 }
 
+enum class Coding { kNone, kGzip, kZstd };
+
+/// zstd where the client names it and doesn't like gzip better: of a series it is smaller. Never for `*`, as who writes that
+/// may not know it.
+Coding choose_coding(const http::Headers& headers, const archive::PreparedMetadata& metadata) {
+  const auto accepted = headers.joined("Accept-Encoding");
+  if (!accepted) return Coding::kNone;
+  const double gzip = http::coding_quality(*accepted, "gzip");
+  if (metadata.series.size() == 1 && metadata.series.front().has_zstd() &&
+      accepted->find("zstd") != std::string::npos) {
+    const double zstd = http::coding_quality(*accepted, "zstd");
+    if (zstd > 0 && zstd >= gzip) return Coding::kZstd;
+  }
+  return gzip > 0 ? Coding::kGzip : Coding::kNone;
+}
+
 Result<Response> MetadataJob::prepared(const archive::PreparedPtr& metadata) const {
   const std::string etag = etag_of(std::to_string(metadata->version));
   if (auto unchanged = not_modified(headers, etag)) return *std::move(unchanged);
   Response response;
   response.headers.set("Content-Type", offer.media_type);
-  const auto accepted = headers.joined("Accept-Encoding");
+  const Coding coding = choose_coding(headers, *metadata);
   if (rewrites()) {
     set_cache_headers(response, etag);
     GANTRY_LET(auto segment, object_body(prepared_pieces(metadata, root), kPreparedPieces));
     response.body.add(std::move(segment));
     response.compressible = true;
-  } else if (accepted && http::accepts_gzip(*accepted)) {
+  } else if (coding == Coding::kZstd) {
+    set_cache_headers(response, http::zstd_etag(etag));
+    response.headers.set("Content-Encoding", "zstd");
+    response.body = prepared_zstd(*metadata);
+  } else if (coding == Coding::kGzip) {
     set_cache_headers(response, http::gzip_etag(etag));
     response.headers.set("Content-Encoding", "gzip");
     response.body = prepared_gzip(*metadata);
@@ -143,6 +163,15 @@ Task<Response> retrieve_metadata(Services& services, Request& request) {
     auto known = co_await services.retrieves.find_metadata(job.context, job.path.study, job.path.series);
     if (!known) co_return http::problem(known.error());
     job.version = known->prepared ? known->prepared->version : known->version;
+    if (!job.version && job.headers.get("If-None-Match")) {
+      // The version alone may say that nothing is to be read.
+      auto read = [&retrieves = services.retrieves, context = job.context, path = job.path] {
+        return retrieves.version(context, path.study, path.series);
+      };
+      const auto version = co_await run_on(services.index_pool, std::move(read));
+      if (!version) co_return http::problem(version.error());
+      job.version = *version;
+    }
     if (job.version) {
       job.state = std::to_string(*job.version);
       if (auto unchanged = job.unchanged()) co_return *std::move(unchanged);

@@ -122,6 +122,17 @@ http::BodyPlan prepared_gzip(const PreparedMetadata& prepared) {
   return body;
 }
 
+http::BodyPlan prepared_zstd(const PreparedMetadata& prepared) {
+  const SeriesDocument& document = prepared.series.front();
+  http::BodyPlan body;
+  if (document.zstd) {
+    body.add(document.zstd);
+    return body;
+  }
+  for (const auto& chunk : document.chunks) body.add(http::FileRange{document.file, chunk.zstd_offset, chunk.zstd});
+  return body;
+}
+
 NextObject prepared_pieces(archive::PreparedPtr prepared, std::string root) {
   return [prepared = std::move(prepared), root = std::move(root), series = std::size_t{0}, chunk = std::size_t{0},
           any = false]() mutable -> Result<std::optional<std::string>> {

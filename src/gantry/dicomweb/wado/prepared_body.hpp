@@ -14,6 +14,9 @@ namespace gantry::dicomweb::wado {
 /// blocks between them. Nothing is compressed or copied.
 [[nodiscard]] http::BodyPlan prepared_gzip(const archive::PreparedMetadata& prepared);
 
+/// The same as one zstd frame; only of a series whose document has_zstd().
+[[nodiscard]] http::BodyPlan prepared_zstd(const archive::PreparedMetadata& prepared);
+
 /// The objects of the array in pieces of some megabytes, with the commas between them and with `root` in their URIs.
 [[nodiscard]] NextObject prepared_pieces(archive::PreparedPtr prepared, std::string root);
 /// What stands around those pieces.
