@@ -9,7 +9,7 @@ import time
 
 import pytest
 import requests
-from conftest import Server, post_instance
+from conftest import Server, multipart, post_instance
 from make_dicom import ct_slice, uids
 from test_series_metadata import metric
 
@@ -164,6 +164,32 @@ def test_status_counts_all_series_whether_somebody_serves_or_not(gantry, tmp_pat
     server.stop()
     assert status(server) == running
     assert worker(server, "retry", "--series", series).returncode == 2, "without its study"
+
+
+@pytest.mark.database_server
+def test_a_worker_that_is_ended_leaves_nothing_claimed_and_another_goes_on(gantry, tmp_path):
+    server = Server(gantry, tmp_path / "data", *NONE).start()
+    studies = [uids(2) for _ in range(40)]
+    body, content_type = multipart([ct_slice(study, series, uids(1)[0], 1, rows=16, columns=16) for study, series in studies])
+    assert requests.post(f"{server.dicomweb}/studies", data=body, headers={"Content-Type": content_type}).status_code == 200
+    command = [str(gantry), "worker", *server.index_flags(), "--storage-url", f"file:{server.data}", "--data", str(tmp_path / "nothing"),
+               "--worker-threads", "2", "--worker-quiet-period", "0s", "--worker-lease", "1h", "--log-format", "json"]
+    made = []
+    while sum(made) < len(studies):
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        before = len(list(server.data.rglob("*.gsj")))
+        while before < len(studies) and len(list(server.data.rglob("*.gsj"))) == before:
+            time.sleep(0.001)
+        process.terminate()  # in the middle of its work
+        said = process.communicate()[0]
+        assert process.returncode == 0, said
+        now = status(server)
+        assert (now["running"], now["failures"]) == (0, [])
+        last = json.loads([line for line in said.splitlines() if '"series prepared"' in line][-1])
+        made.append(last["ready"])
+        assert now["ready"] == sum(made) and now["pending"] == len(studies) - sum(made)
+    print(f"made by {len(made)} workers: {made}")
+    server.stop()
 
 
 def test_administration_is_for_the_socket_alone(gantry, tmp_path):

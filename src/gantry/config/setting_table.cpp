@@ -30,7 +30,7 @@ Look look_of(ValueKind kind) {
     case ValueKind::kHttpUrl: return {"URL", "http://… or https://…, or nothing"};
     case ValueKind::kIndexUrl: return {"URL", "sqlite:PATH, postgresql://…, mysql://… or mongodb://…"};
     case ValueKind::kStorageUrl: return {"URL", "file:PATH or s3://bucket/prefix?endpoint=…"};
-    case ValueKind::kCacheUrl: return {"URL", "redis://HOST…, rediss://HOST…, or nothing"};
+    case ValueKind::kCacheUrl: return {"URL", "redis://HOST…, rediss://HOST…, redis+sentinel://HOST,HOST…/SERVICE, or nothing"};
     case ValueKind::kAeTitle: return {"AE-TITLE", "an AE title: 1 to 16 characters of ASCII, no backslash, not only spaces"};
     case ValueKind::kChoice: return {"", ""};  // made of the choices
     case ValueKind::kAddresses: return {"ADDRESS,…", "a list of IP addresses, e.g. 10.0.0.2,::1"};

@@ -59,7 +59,22 @@ Result<std::unique_ptr<SqliteIndex>> SqliteIndex::open(SqliteSettings settings) 
         return SQLITE_OK;
       },
       impl->checkpointer.get());
-  return std::unique_ptr<SqliteIndex>(new SqliteIndex(std::move(impl)));
+  std::unique_ptr<SqliteIndex> index(new SqliteIndex(std::move(impl)));
+  index->prepare_reads();
+  return index;
+}
+
+void SqliteIndex::prepare_reads() {
+  // Asked for what is not there: the reader that is used first has the statements of a viewer's first request ready.
+  const RequestContext ctx;
+  const StudyUid study("0");
+  const SeriesUid series("0");
+  (void)version_of(ctx, study, std::nullopt);
+  (void)version_of(ctx, study, series);
+  (void)get_state_metaes(ctx, study);
+  (void)get_json_list(ctx, study);
+  (void)get_json_meta(ctx, study, series);
+  (void)locate(ctx, study, series, SopUid("0"));
 }
 
 namespace {

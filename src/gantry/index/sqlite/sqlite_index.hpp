@@ -95,6 +95,8 @@ class SqliteIndex final : public InstanceIndex, public TableStore, public Record
  private:
   struct Impl;
   explicit SqliteIndex(std::unique_ptr<Impl> impl);
+  /// Reads nothing, so that its statements are prepared before somebody waits for them.
+  void prepare_reads();
   std::unique_ptr<Impl> impl_;
 };
 
