@@ -15,6 +15,12 @@ pkg_check_modules(FMT REQUIRED IMPORTED_TARGET fmt)
 pkg_check_modules(SIMDJSON REQUIRED IMPORTED_TARGET simdjson)
 pkg_check_modules(HIREDIS REQUIRED IMPORTED_TARGET hiredis)
 pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl)
+# Its .pc file asks for another library's development files, which nothing here needs.
+find_library(CJOSE_LIBRARY cjose REQUIRED)
+find_path(CJOSE_INCLUDE_DIR cjose/jws.h REQUIRED)
+add_library(gantry_cjose INTERFACE)
+target_include_directories(gantry_cjose SYSTEM INTERFACE ${CJOSE_INCLUDE_DIR})
+target_link_libraries(gantry_cjose INTERFACE ${CJOSE_LIBRARY})
 pkg_check_modules(PUGIXML REQUIRED IMPORTED_TARGET pugixml)
 
 add_library(gantry_asio INTERFACE)

@@ -16,6 +16,7 @@ BUILD_PACKAGES=(
   libhiredis-dev                                               # Redis
   zlib1g-dev libzstd-dev libicu-dev libsimdjson-dev libpugixml-dev  # DICOM, JSON, XML
   libcurl4-openssl-dev libcli11-dev                            # the command line
+  libcjose-dev                                                 # signed tokens
   libspdlog-dev libfmt-dev libtomlplusplus-dev                 # logs, configuration
 )
 
