@@ -164,6 +164,7 @@ class FaultyIndex final : public index::InstanceIndex {
 
   // Not of interest here: straight through.
   [[nodiscard]] index::RecordStore& records() noexcept override { return index_.records(); }
+  [[nodiscard]] index::AuditLog& audit_log() noexcept override { return index_.audit_log(); }
   Result<void> search(const RequestContext& ctx, const index::SearchQuery& query,
                       const std::function<bool(index::SearchRow&&)>& visit) override {
     return faults_.run("search", [&] { return index_.search(ctx, query, visit); });

@@ -253,6 +253,24 @@ void add_services(Builder& table) {
       .add("delete", "object_grace", K::kDuration, GANTRY_AT(deletes, object_grace),
            "From the deletion of an instance to that of its bytes, so that who is reading them can finish.")
       .within(0, kYear)
+      .add("audit", "enabled", K::kSwitch, GANTRY_AT(audit, enabled),
+           "Every access and every refusal is recorded in the data folder, in `audit`, before it is answered.")
+      .add("audit", "on_failure", K::kChoice, GANTRY_AT(audit, on_failure),
+           "What can't be recorded, as on a full disk, is answered 503 (`refuse`), or served and missing in the audit.")
+      .choices({"refuse", "serve"})
+      .add("audit", "file_bytes", K::kBytes, GANTRY_AT(audit, file_bytes),
+           "A file of the audit that has more is followed by a new one, as each day has one of its own.")
+      .within(kMb, kTb)
+      .add("audit", "keep_days", K::kCount, GANTRY_AT(audit, keep_days),
+           "Files of the audit that are older are removed, unless they were not sent yet; 0 keeps all.")
+      .within(0, 36'500)
+      .add("audit", "syslog", K::kText, GANTRY_AT(audit, syslog),
+           "Where PS3.15 audit messages are sent: tls://HOST:PORT?ca=FILE&certificate=FILE&key=FILE, tcp://HOST:PORT or "
+           "udp://HOST:PORT. Nothing: nowhere.")
+      .add("audit", "source", K::kText, GANTRY_AT(audit, source),
+           "How these messages name this node (AuditSourceID). Nothing: the machine's name.")
+      .add("audit", "site", K::kText, GANTRY_AT(audit, site),
+           "How they name its site (AuditEnterpriseSiteID).")
       .add("log", "level", K::kChoice, GANTRY_AT(log, level), "What is logged: this level and above.")
       .choices({"debug", "info", "warn", "error", "off"})
       .add("log", "format", K::kChoice, GANTRY_AT(log, format),

@@ -108,6 +108,16 @@ struct Settings {
     std::chrono::milliseconds object_grace{std::chrono::minutes(10)};  ///< `[delete]`: from the row's end to the object's
   } deletes;
 
+  struct Audit {
+    bool enabled = true;
+    std::string on_failure = "refuse";       ///< refuse, serve: what can't be recorded
+    std::uint64_t file_bytes = 64ULL << 20;  ///< a file of the spool that has more is followed by a new one
+    std::uint64_t keep_days = 0;             ///< older files are removed; 0: none
+    std::string syslog;                      ///< tls://HOST:PORT?ca=FILE…, tcp://…, udp://…; empty: none
+    std::string source;                      ///< AuditSourceID; empty: the machine's name
+    std::string site;                        ///< AuditEnterpriseSiteID; may be empty
+  } audit;
+
   struct Log {
     std::string level = "info";   ///< debug, info, warn, error, off
     std::string format = "auto";  ///< auto, json, text

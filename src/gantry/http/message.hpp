@@ -124,6 +124,8 @@ struct Response {
   bool compressible = false;
   /// For the access log only, never sent: what an operator must know about a failure.
   std::string log_detail;
+  /// For the audit only, never sent: what became of what the request brought, as JSON; empty: nothing to say.
+  std::string audit_note;
 };
 
 /// A response with `body` and its Content-Type.

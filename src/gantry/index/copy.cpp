@@ -18,9 +18,9 @@ using sql::CellRows;
 using sql::Table;
 
 /// Tables with a truth of their own; the rows of dicom_term follow from them.
-constexpr std::array<const Table*, 8> kCopied{&sql::kTenantTable,     &sql::kStudyTable, &sql::kStateTable,
+constexpr std::array<const Table*, 9> kCopied{&sql::kTenantTable,     &sql::kStudyTable, &sql::kStateTable,
                                               &sql::kImageTable,      &sql::kJsonTable,  &sql::kChangeTable,
-                                              &sql::kDeleteQueueTable, &sql::kRecordTable};
+                                              &sql::kDeleteQueueTable, &sql::kRecordTable, &sql::kAuditTable};
 constexpr const char* kNoteName = "copy";
 constexpr std::size_t kSmallRows = 2000;  ///< of the tables that are read for what they say
 constexpr std::size_t kPageBytes = 8U << 20;

@@ -17,6 +17,7 @@
 namespace gantry::index {
 
 class RecordStore;
+class AuditLog;
 
 /// What the archive remembers. Blocking; callable from any worker thread; honours ctx.deadline (kTimeout). Outcomes are
 /// three: found, not found, failed; a failure (kUnavailable, kTimeout, kInternal) is never turned into *not found*.
@@ -144,6 +145,9 @@ class InstanceIndex {
   virtual Result<void> check(const RequestContext& ctx) = 0;
   /// The small records that this index keeps beside (record_store.hpp); it lives as long as the index.
   [[nodiscard]] virtual RecordStore& records() noexcept = 0;
+
+  /// The audit of changes that this index keeps beside (audit_log.hpp); it lives as long as the index.
+  [[nodiscard]] virtual AuditLog& audit_log() noexcept = 0;
   /// Of providers with connections to a server.
   [[nodiscard]] virtual std::optional<PoolStats> pool_stats() const { return std::nullopt; }
 };

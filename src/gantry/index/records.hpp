@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "gantry/base/context.hpp"
 #include "gantry/base/ids.hpp"
 #include "gantry/base/sha256.hpp"
 #include "gantry/dicom/instance_indexer.hpp"
@@ -15,6 +16,17 @@
 namespace gantry::index {
 
 using Timestamp = std::chrono::sys_time<std::chrono::microseconds>;  ///< UTC, from the database's clock
+
+/// Who does something, for the audit.
+struct Actor {
+  std::string principal;   ///< empty: nobody had to say
+  std::string address;     ///< of the peer
+  std::string request_id;
+  bool operator==(const Actor&) const = default;
+};
+[[nodiscard]] inline Actor actor_of(const RequestContext& ctx) {
+  return {ctx.principal, ctx.remote_address, ctx.request_id};
+}
 
 /// One instance to commit: its row, and what its series and study rows take from it.
 struct InstanceRecord {
@@ -31,6 +43,7 @@ struct InstanceRecord {
   std::string frame_index;      ///< dicom::encode_layout
   std::string attributes_zstd;  ///< the instance's DICOM JSON without bulk data, zstd-compressed
   std::chrono::steady_clock::time_point persist_began;  ///< a commit refuses one that is more than an hour old
+  std::optional<Actor> actor;  ///< who stores it; nullopt: who commits. A group may have several
 };
 
 enum class ConflictPolicy { kReject, kReplace, kIgnore };

@@ -14,6 +14,10 @@
 #include "gantry/http/server.hpp"
 #include "gantry/observe/metrics.hpp"
 #include "gantry/server/access.hpp"
+#include "gantry/server/audit_admin.hpp"
+#include "gantry/server/audit_relay.hpp"
+#include "gantry/server/audit_spool.hpp"
+#include "gantry/server/audit_trail.hpp"
 #include "gantry/server/data_folder.hpp"
 #include "gantry/server/gatekeeper.hpp"
 #include "gantry/server/janitor.hpp"
@@ -190,7 +194,8 @@ class App::Parts {
  public:
   Parts(config::Settings given, observe::Log& log_to, DataFolder locked,
         std::unique_ptr<index::InstanceIndex> opened_index, std::unique_ptr<storage::ObjectStore> opened_objects,
-        std::unique_ptr<cache::SharedCache> opened_cache)
+        std::unique_ptr<cache::SharedCache> opened_cache, std::unique_ptr<audit::Spool> opened_spool,
+        std::unique_ptr<audit::Relay> opened_relay)
       : settings(std::move(given)),
         log(log_to),
         folder(std::move(locked)),
@@ -198,6 +203,8 @@ class App::Parts {
         index(std::move(opened_index)),
         objects(std::move(opened_objects)),
         cache(std::move(opened_cache)),
+        spool(std::move(opened_spool)),
+        relay(std::move(opened_relay)),
         disk_pool("disk", kDiskThreads, kQueueMost),
         index_pool("index", index_threads(), kQueueMost),
         versions(version_reader(settings, *index)),
@@ -236,6 +243,7 @@ class App::Parts {
 
   std::vector<http::Route> routes() {
     std::vector<http::Route> all = site_routes(site);
+    for (auto& route : audit_routes(audit_admin)) all.push_back(std::move(route));
     for (auto* services : {&web, &tenant_web}) {
       for (auto* make : {&dicomweb::store_routes, &dicomweb::search_routes, &dicomweb::retrieve_routes}) {
         for (auto& route : make(*services)) {
@@ -253,7 +261,11 @@ class App::Parts {
     made.authorize = [this](http::Request& request, http::Permission permission) {
       return gatekeeper.admit(request, permission);
     };
+    made.answering = [this](const http::Request& request, const http::Response& response) {
+      return audit_trail.answering(request, response);
+    };
     made.log = [this](const http::AccessRecord& record) {
+      audit_trail.finished(record);
       count_requests(metrics, record);
       log_access(log, record);
     };
@@ -355,6 +367,8 @@ class App::Parts {
     gauge("gantry_disk_waiting_tasks", "Tasks that wait for a disk thread.", [this] { return disk_pool.queued(); });
     gauge("gantry_index_waiting_tasks", "Tasks that wait for an index thread.", [this] { return index_pool.queued(); });
     publish_pool_metrics(counter, gauge);
+    if (spool) publish_spool_metrics(*spool, metrics);
+    if (relay) publish_relay_metrics(*relay, metrics);
     counter("gantry_log_lost_lines_total", "Log lines that were lost.", [this] { return log.dropped(); });
   }
 
@@ -402,11 +416,13 @@ class App::Parts {
     site.drain();
     workers.drain();  // first: a long series is handed back before the process must end
     server.stop(grace);
+    if (spool && !std::exchange(stopped, true)) record_stop(*spool);
     janitor.stop();
     workers.stop();
     index_pool.stop();  // what it still runs leans on what goes before it
   }
 
+  bool stopped = false;  ///< on record
   const TenantId tenant{kDefaultTenant};
   const config::Settings settings;
   observe::Log& log;
@@ -416,8 +432,12 @@ class App::Parts {
   std::unique_ptr<index::InstanceIndex> index;
   std::unique_ptr<storage::ObjectStore> objects;
   std::unique_ptr<cache::SharedCache> cache;  ///< null: none is configured
+  std::unique_ptr<audit::Spool> spool;        ///< null: no audit is kept
+  std::unique_ptr<audit::Relay> relay;        ///< null: its records are not sent
+  AuditTrail audit_trail{spool.get(), settings.audit.on_failure == "refuse"};
   WorkerPool disk_pool;
   WorkerPool index_pool;
+  AuditAdmin audit_admin{spool.get(), relay.get(), *index, disk_pool, index_pool};
   std::unique_ptr<archive::VersionReader> versions;  ///< null: this process is the only writer
   archive::SharedStudies studies;
   std::unique_ptr<archive::Outbox> outbox;  ///< null without a shared cache
@@ -443,8 +463,10 @@ Result<std::unique_ptr<App>> App::start(const config::Settings& settings, observ
   const auto readiness = std::make_shared<Readiness>(std::move(ready));
   GANTRY_LET(auto index, open_index_or_wait(settings, log, readiness));
   GANTRY_LET(auto objects, open_objects(settings));
-  auto parts =
-      std::make_unique<Parts>(settings, log, std::move(folder), std::move(index), std::move(objects), std::move(cache));
+  GANTRY_LET(auto spool, open_spool(settings, folder, log));
+  GANTRY_LET(auto relay, open_relay(settings, folder, *index, log));
+  auto parts = std::make_unique<Parts>(settings, log, std::move(folder), std::move(index), std::move(objects),
+                                       std::move(cache), std::move(spool), std::move(relay));
   if (!is_loopback(settings.http.listen)) {
     log.warn(
         "serving beyond this machine without authentication: everybody who reaches it can read and delete everything");

@@ -274,4 +274,19 @@ Result<std::size_t> LateIndex::remove_tenant_records(const RequestContext& ctx, 
   return index->records().remove_tenant_records(ctx, limit);
 }
 
+Result<std::uint64_t> LateIndex::add_audit(const RequestContext& ctx, const index::AuditEntry& entry) {
+  GANTRY_LET(auto* const index, opened());
+  return index->audit_log().add_audit(ctx, entry);
+}
+
+Result<std::vector<index::AuditRow>> LateIndex::audit_rows(const RequestContext& ctx, const index::AuditQuery& query) {
+  GANTRY_LET(auto* const index, opened());
+  return index->audit_log().audit_rows(ctx, query);
+}
+
+Result<index::AuditHead> LateIndex::audit_head(const RequestContext& ctx) {
+  GANTRY_LET(auto* const index, opened());
+  return index->audit_log().audit_head(ctx);
+}
+
 }  // namespace gantry::server

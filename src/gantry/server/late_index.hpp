@@ -8,6 +8,7 @@
 #include <string>
 #include <thread>
 
+#include "gantry/index/audit_log.hpp"
 #include "gantry/index/instance_index.hpp"
 #include "gantry/index/record_store.hpp"
 
@@ -15,7 +16,7 @@ namespace gantry::server {
 
 /// An index on a database server that may not be there yet: while it can't be opened, every call is kUnavailable and says
 /// why, and opening is tried again each second.
-class LateIndex final : public index::InstanceIndex, public index::RecordStore {
+class LateIndex final : public index::InstanceIndex, public index::RecordStore, public index::AuditLog {
  public:
   using Opener = std::function<Result<std::unique_ptr<index::InstanceIndex>>()>;
   struct Told {
@@ -81,6 +82,10 @@ class LateIndex final : public index::InstanceIndex, public index::RecordStore {
   Result<std::size_t> remove_expired_records(const RequestContext& ctx, index::Timestamp until, std::size_t limit) override;
   Result<std::size_t> remove_tenant_records(const RequestContext& ctx, std::size_t limit) override;
   [[nodiscard]] std::optional<index::PoolStats> pool_stats() const override;
+  [[nodiscard]] AuditLog& audit_log() noexcept override { return *this; }
+  Result<std::uint64_t> add_audit(const RequestContext& ctx, const index::AuditEntry& entry) override;
+  Result<std::vector<index::AuditRow>> audit_rows(const RequestContext& ctx, const index::AuditQuery& query) override;
+  Result<index::AuditHead> audit_head(const RequestContext& ctx) override;
 
  private:
   LateIndex(Opener opener, Told told) : opener_(std::move(opener)), told_(std::move(told)) {}

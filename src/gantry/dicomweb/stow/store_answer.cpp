@@ -1,5 +1,7 @@
 #include "gantry/dicomweb/stow/store_answer.hpp"
 
+#include "gantry/dicomweb/stow/audit_note.hpp"
+
 #include <algorithm>
 
 #include "gantry/dicomweb/stow/reply_dataset.hpp"
@@ -155,6 +157,7 @@ http::Response store_answer(const StoreReport& report, AnswerFormat format, std:
                       ? http::respond(status, "application/dicom+xml", to_native_xml(dataset))
                       : http::respond(status, "application/dicom+json", to_dicom_json(dataset));
   response.compressible = true;
+  response.audit_note = audit_note(report);
   if (status == 503) response.headers.set("Retry-After", "5");
   if (const std::string words = warning_words(report); !words.empty()) {
     response.headers.add("Warning", "299 Gantry " + quoted(words));

@@ -38,6 +38,7 @@ Result<std::vector<Committed>> MemoryIndex::commit(const RequestContext& ctx, st
   const Timestamp now = now_();
   std::set<std::string> settled;
   for (std::size_t i = 0; i < batch.size(); ++i) {
+    actor_ = batch[i].actor.value_or(actor_of(ctx));
     outcomes[i] = commit_one(tenant->second, ctx.tenant, batch[i], policy, settled, now);
   }
   return outcomes;
@@ -71,8 +72,7 @@ Committed MemoryIndex::commit_one(Tenant& tenant, const TenantId& tenant_id, con
   settled.insert(record.sop.str());
   if (present == nullptr) {
     put(tenant, tenant_id, record, ++tenant.change_no, now);
-    tenant.changes.push_back(
-        {tenant.change_no, Change::Action::kStored, record.study, record.series, record.sop, now});
+    add_change(tenant, {tenant.change_no, Change::Action::kStored, record.study, record.series, record.sop, now});
     return {Outcome::kStored, tenant.change_no, {}, {}};
   }
   const StudyUid old_study = present->record.study;
@@ -80,7 +80,7 @@ Committed MemoryIndex::commit_one(Tenant& tenant, const TenantId& tenant_id, con
   const bool moves = old_study != record.study || old_series != record.series;
   if (moves) {
     drop(tenant, record.sop.str(), now + kReplacedGrace, ++tenant.change_no, now);
-    tenant.changes.push_back({tenant.change_no, Change::Action::kDeleted, old_study, old_series, record.sop, now});
+    add_change(tenant, {tenant.change_no, Change::Action::kDeleted, old_study, old_series, record.sop, now});
     put(tenant, tenant_id, record, ++tenant.change_no, now);
   } else {
     Study& study = tenant.studies.at(record.study.str());
@@ -102,7 +102,7 @@ Committed MemoryIndex::commit_one(Tenant& tenant, const TenantId& tenant_id, con
     if (others == 0) study.attributes = {};
     put(tenant, tenant_id, record, ++tenant.change_no, now);
   }
-  tenant.changes.push_back({tenant.change_no, Change::Action::kReplaced, record.study, record.series, record.sop, now});
+  add_change(tenant, {tenant.change_no, Change::Action::kReplaced, record.study, record.series, record.sop, now});
   Committed replaced{Outcome::kReplaced, tenant.change_no, {}, {}};
   if (moves) replaced.moved_from = Committed::Place{old_study, old_series};
   return replaced;
@@ -213,8 +213,9 @@ Result<std::uint64_t> MemoryIndex::remove(const RequestContext& ctx, const Study
   const Timestamp now = now_();
   const std::uint64_t version = ++tenant->second.change_no;
   for (const auto& uid : going) drop(tenant->second, uid, now + object_grace, version, now);
-  tenant->second.changes.push_back({version, Change::Action::kDeleted, study,
-                                    sop ? series_of_sop : series.value_or(SeriesUid()), sop.value_or(SopUid()), now});
+  actor_ = actor_of(ctx);
+  add_change(tenant->second, {version, Change::Action::kDeleted, study,
+                              sop ? series_of_sop : series.value_or(SeriesUid()), sop.value_or(SopUid()), now});
   return std::uint64_t{going.size()};
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "gantry/index/audit_log.hpp"
 #include "gantry/index/instance_index.hpp"
 #include "gantry/index/json_claims.hpp"
 #include "gantry/index/record_store.hpp"
@@ -16,7 +17,7 @@ namespace gantry::index {
 
 /// The index as plain maps behind one mutex: for unit tests, and the reference that other providers are compared with.
 /// Searches look at every row.
-class MemoryIndex final : public InstanceIndex, public RecordStore {
+class MemoryIndex final : public InstanceIndex, public RecordStore, public AuditLog {
  public:
   using Now = std::function<Timestamp()>;
   /// `now` is the database's clock, so that tests can let leases run out.
@@ -70,6 +71,11 @@ class MemoryIndex final : public InstanceIndex, public RecordStore {
   Result<std::size_t> remove_expired_records(const RequestContext& ctx, Timestamp until, std::size_t limit) override;
   Result<std::size_t> remove_tenant_records(const RequestContext& ctx, std::size_t limit) override;
 
+  [[nodiscard]] AuditLog& audit_log() noexcept override { return *this; }
+  Result<std::uint64_t> add_audit(const RequestContext& ctx, const AuditEntry& entry) override;
+  Result<std::vector<AuditRow>> audit_rows(const RequestContext& ctx, const AuditQuery& query) override;
+  Result<AuditHead> audit_head(const RequestContext& ctx) override;
+
  private:
   struct Instance {
     InstanceRecord record;
@@ -96,6 +102,7 @@ class MemoryIndex final : public InstanceIndex, public RecordStore {
     std::map<std::string, std::pair<std::string, std::string>> places;  ///< SOP UID to study and series UID
     std::map<std::pair<std::string, std::string>, JsonTask> jsons;
     std::vector<Change> changes;
+    std::vector<AuditRow> audits;
   };
   struct Queued {
     Timestamp due;
@@ -106,6 +113,8 @@ class MemoryIndex final : public InstanceIndex, public RecordStore {
   Committed commit_one(Tenant& tenant, const TenantId& tenant_id, const InstanceRecord& record, ConflictPolicy policy,
                        std::set<std::string>& settled, Timestamp now);
   void put(Tenant& tenant, const TenantId& tenant_id, const InstanceRecord& record, std::uint64_t version, Timestamp now);
+  /// Adds a change and its audit row, as actor_'s.
+  void add_change(Tenant& tenant, Change change);
   /// Drops one instance row and the rows that become empty by it; queues its object.
   void drop(Tenant& tenant, const std::string& sop, Timestamp due, std::uint64_t version, Timestamp now);
   void drop_json(Tenant& tenant, const std::string& study, const std::string& series, Timestamp object_due);
@@ -117,6 +126,7 @@ class MemoryIndex final : public InstanceIndex, public RecordStore {
 
   const Now now_;
   mutable std::mutex mutex_;
+  Actor actor_;  ///< of what is changed now
   std::map<std::string, Tenant> tenants_;
   std::map<std::string, std::string> objects_;  ///< object keys that rows hold, to their tenant
   std::map<std::string, Queued> delete_queue_;

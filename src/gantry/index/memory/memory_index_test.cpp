@@ -1,5 +1,6 @@
 #include "gantry/index/memory/memory_index.hpp"
 
+#include "contract/audit_log_contract.hpp"
 #include "contract/index_contract.hpp"
 #include "contract/index_search_contract.hpp"
 #include "contract/record_store_contract.hpp"
@@ -16,6 +17,7 @@ struct MemoryProvider {
 
 INSTANTIATE_TYPED_TEST_SUITE_P(Memory, IndexContract, MemoryProvider);
 INSTANTIATE_TYPED_TEST_SUITE_P(Memory, RecordStoreContract, MemoryProvider);
+INSTANTIATE_TYPED_TEST_SUITE_P(Memory, AuditLogContract, MemoryProvider);
 INSTANTIATE_TYPED_TEST_SUITE_P(Memory, IndexSearchContract, MemoryProvider);
 
 }  // namespace

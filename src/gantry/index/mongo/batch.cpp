@@ -30,6 +30,7 @@ Document counter_fields(const sql::TenantRow& counters) {
       .number("bytes", counters.bytes)
       .number("instances", counters.instances);
   fields.number("studies", counters.studies).number("series", counters.series);
+  fields.number("audit_no", counters.audit.number).text("audit_hash", counters.audit.hash);
   return fields;
 }
 
@@ -224,7 +225,13 @@ class Maker {
       document.text("batch", batch_.id);
       bulk.put(by_text("_id", view_of(*document.raw(), "_id")), document);
     }
-    return write(kChanges, bulk);
+    GANTRY_TRY(write(kChanges, bulk));
+    Bulk audits;
+    for (const CellRow& row : batch_.audits) {
+      const Document document = mongo::to_document(sql::kAuditTable, row);
+      audits.put(by_text("_id", view_of(*document.raw(), "_id")), document);
+    }
+    return write(kAudits, audits);
   }
 
   Session& session_;
@@ -281,6 +288,8 @@ Document Batch::to_document() const {
   put("queue");
   for (const CellRow& row : changes) entries.push_back(mongo::to_document(sql::kChangeTable, row));
   put("changes");
+  for (const CellRow& row : audits) entries.push_back(mongo::to_document(sql::kAuditTable, row));
+  put("audits");
   for (const JsonRow& json : jsons) {
     Document entry = by_text("study", json.study_uid);
     entry.text("series", json.series_uid)
@@ -339,6 +348,8 @@ Batch Batch::from_document(const bson_t& document) {
                 [&](const bson_t& row) { batch.queue.push_back(to_cells(sql::kDeleteQueueTable, row)); });
   for_documents(document, "changes",
                 [&](const bson_t& row) { batch.changes.push_back(to_cells(sql::kChangeTable, row)); });
+  for_documents(document, "audits",
+                [&](const bson_t& row) { batch.audits.push_back(to_cells(sql::kAuditTable, row)); });
   for_documents(document, "jsons", [&](const bson_t& entry) {
     JsonRow json;
     json.tenant_id = batch.tenant.str();
@@ -368,6 +379,7 @@ Batch Batch::from_document(const bson_t& document) {
     batch.counters->instances = count("instances");
     batch.counters->studies = count("studies");
     batch.counters->series = count("series");
+    batch.counters->audit = {count("audit_no"), text_of(*counters.raw(), "audit_hash")};
   }
   return batch;
 }

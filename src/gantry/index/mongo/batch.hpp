@@ -31,7 +31,7 @@ struct Batch {
     Timestamp due;
   };
   std::vector<Taken> taken;  ///< instances that go, their objects queued, but for those in `instances`
-  sql::CellRows queue, changes;
+  sql::CellRows queue, changes, audits;
   Timestamp objects_due;
   std::optional<sql::TenantRow> counters;
 

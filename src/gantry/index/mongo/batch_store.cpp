@@ -114,6 +114,7 @@ Result<void> BatchStore::write(const Writes& writes) {
   for (const CellRow& row : writes.instances) batch_.instances.insert_or_assign(image_text(row, "sop_uid"), row);
   batch_.queue.insert(batch_.queue.end(), writes.queue.begin(), writes.queue.end());
   batch_.changes.insert(batch_.changes.end(), writes.changes.begin(), writes.changes.end());
+  batch_.audits.insert(batch_.audits.end(), writes.audits.begin(), writes.audits.end());
   if (writes.tenant) batch_.counters = writes.tenant;
   return {};
 }

@@ -1,3 +1,4 @@
+#include "contract/audit_log_contract.hpp"
 #include "contract/index_contract.hpp"
 #include "contract/index_copy_contract.hpp"
 #include "contract/index_corpus_contract.hpp"
@@ -34,6 +35,7 @@ struct MongoProvider {
 
 INSTANTIATE_TYPED_TEST_SUITE_P(Mongo, IndexContract, MongoProvider);
 INSTANTIATE_TYPED_TEST_SUITE_P(Mongo, RecordStoreContract, MongoProvider);
+INSTANTIATE_TYPED_TEST_SUITE_P(Mongo, AuditLogContract, MongoProvider);
 INSTANTIATE_TYPED_TEST_SUITE_P(Mongo, IndexSearchContract, MongoProvider);
 INSTANTIATE_TYPED_TEST_SUITE_P(Mongo, IndexCopyContract, MongoProvider);
 INSTANTIATE_TYPED_TEST_SUITE_P(Mongo, IndexCorpusContract, MongoProvider);

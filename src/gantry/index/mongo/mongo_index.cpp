@@ -96,7 +96,7 @@ Result<std::vector<Committed>> MongoIndex::commit(const RequestContext& ctx, std
   if (batch.size() > kBatchMost) return Error::invalid("a batch of more than 64 instances");
   std::vector<Committed> outcomes;
   GANTRY_TRY(impl_->writer->run(ctx, [&](Session&, BatchStore& store) -> Result<void> {
-    GANTRY_LET(outcomes, CommitRun(store, ctx.tenant).commit(batch, policy));
+    GANTRY_LET(outcomes, CommitRun(store, ctx).commit(batch, policy));
     return {};
   }));
   return outcomes;
@@ -107,7 +107,7 @@ Result<std::uint64_t> MongoIndex::remove(const RequestContext& ctx, const StudyU
                                          std::chrono::seconds object_grace) {
   std::uint64_t gone = 0;
   GANTRY_TRY(impl_->writer->run(ctx, [&](Session&, BatchStore& store) -> Result<void> {
-    GANTRY_LET(gone, CommitRun(store, ctx.tenant).remove(study, series, sop, object_grace));
+    GANTRY_LET(gone, CommitRun(store, ctx).remove(study, series, sop, object_grace));
     return {};
   }));
   return gone;
@@ -121,7 +121,7 @@ Result<void> MongoIndex::save_state_list(const RequestContext& ctx, std::span<co
   if (states.empty()) return {};
   for (const StateRow& state : states) GANTRY_TRY(belongs(ctx, state));
   return impl_->writer->run(ctx, [&](Session&, BatchStore& store) -> Result<void> {
-    GANTRY_LET(const bool found, CommitRun(store, ctx.tenant).save_states(states));
+    GANTRY_LET(const bool found, CommitRun(store, ctx).save_states(states));
     if (!found) return no_tenant();
     return {};
   });

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "gantry/index/audit_log.hpp"
 #include "gantry/index/instance_index.hpp"
 #include "gantry/index/record_store.hpp"
 #include "gantry/index/schema.hpp"
@@ -15,7 +16,7 @@ namespace gantry::index {
 /// The index in MongoDB 4.4 or later, shared by any number of nodes: in transactions on a replica set or sharded
 /// cluster, by a log of its own on a stand-alone server (mongo/writer.hpp). FerretDB 1.24 serves small archives with
 /// one node. Text that is no UTF-8 can't be kept: its broken bytes become U+FFFD.
-class MongoIndex final : public InstanceIndex, public TableStore, public RecordStore {
+class MongoIndex final : public InstanceIndex, public TableStore, public RecordStore, public AuditLog {
  public:
   /// Connects and looks at the schema, or brings it up to date (`settings.migrate`). kUnsupported: made by a newer
   /// major, or older than needed and not to be migrated, or MongoDB before 4.4; kUnavailable: no answer now; kInvalid:
@@ -82,6 +83,11 @@ class MongoIndex final : public InstanceIndex, public TableStore, public RecordS
   Result<bool> remove_record(const RequestContext& ctx, RecordKind kind, std::string_view id) override;
   Result<std::size_t> remove_expired_records(const RequestContext& ctx, Timestamp until, std::size_t limit) override;
   Result<std::size_t> remove_tenant_records(const RequestContext& ctx, std::size_t limit) override;
+
+  [[nodiscard]] AuditLog& audit_log() noexcept override { return *this; }
+  Result<std::uint64_t> add_audit(const RequestContext& ctx, const AuditEntry& entry) override;
+  Result<std::vector<AuditRow>> audit_rows(const RequestContext& ctx, const AuditQuery& query) override;
+  Result<AuditHead> audit_head(const RequestContext& ctx) override;
   [[nodiscard]] std::optional<PoolStats> pool_stats() const override;
 
   /// Finishes what writers that died left half done, in all tenants. open() does it, and so does the work on deletions.

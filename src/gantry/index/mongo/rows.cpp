@@ -56,6 +56,8 @@ Document to_document(const Table& table, const CellRow& row) {
     document.text("_id", text("name"));
   } else if (&table == &sql::kRecordTable) {
     document.text("_id", record_id(number_in(table, row, "kind"), text("record_id")));
+  } else if (&table == &sql::kAuditTable) {
+    document.text("_id", change_id(text("tenant_id"), static_cast<std::uint64_t>(number_in(table, row, "audit_no"))));
   } else if (&table == &sql::kStudyTable) {
     document.text("_id", study_id(text("tenant_id"), text("study_uid")));
   } else if (&table == &sql::kImageTable) {

@@ -26,6 +26,7 @@ inline constexpr const char* kJsons = "dicom_json_meta";
 inline constexpr const char* kChanges = "dicom_change";
 inline constexpr const char* kQueue = "dicom_delete_queue";
 inline constexpr const char* kBatches = "dicom_batch";  ///< batches on their way into a stand-alone server
+inline constexpr const char* kAudits = "gantry_audit";
 inline constexpr const char* kNotes = "gantry_note";
 inline constexpr const char* kRecords = "gantry_record";
 inline constexpr const char* kSchema = "gantry_schema";
@@ -36,7 +37,7 @@ inline constexpr const char* kSchema = "gantry_schema";
 [[nodiscard]] std::string series_id(std::string_view tenant, std::string_view study, std::string_view series);
 /// Without study and series: a SOP Instance UID is unique in its tenant.
 [[nodiscard]] std::string image_id(std::string_view tenant, std::string_view sop);
-/// Ascending with the version.
+/// Ascending with the version, or the number of an audit row.
 [[nodiscard]] std::string change_id(std::string_view tenant, std::uint64_t version);
 /// Ascending with the id, within its kind.
 [[nodiscard]] std::string record_id(std::int64_t kind, std::string_view id);

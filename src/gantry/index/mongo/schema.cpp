@@ -35,6 +35,7 @@ constexpr IndexSpec kIndexes[] = {
     {kTenants, "dicom_tenant_writer", "writer_until", true},
     {kRecords, "gantry_record_tenant", "tenant_id"},
     {kRecords, "gantry_record_expires", "expires_time"},
+    {kAudits, "gantry_audit_study", "tenant_id, study_uid, audit_no"},
     {kBatches, "dicom_batch_key", "batch_key"},
     {kBatches, "dicom_batch_time", "time"},
 };

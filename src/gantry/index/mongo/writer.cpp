@@ -34,6 +34,7 @@ sql::TenantRow tenant_row(const bson_t& document) {
   row.series = count("series");
   row.quota_bytes = count("quota_bytes");
   row.quota_instances = count("quota_instances");
+  row.audit = {count("audit_no"), text_of(document, "audit_hash")};
   row.now = Timestamp(std::chrono::milliseconds(number_of(document, "clock")));
   return row;
 }

@@ -1,3 +1,4 @@
+#include "contract/audit_log_contract.hpp"
 #include "contract/index_contract.hpp"
 #include "contract/index_copy_contract.hpp"
 #include "contract/index_corpus_contract.hpp"
@@ -29,6 +30,7 @@ struct MysqlProvider {
 
 INSTANTIATE_TYPED_TEST_SUITE_P(Mysql, IndexContract, MysqlProvider);
 INSTANTIATE_TYPED_TEST_SUITE_P(Mysql, RecordStoreContract, MysqlProvider);
+INSTANTIATE_TYPED_TEST_SUITE_P(Mysql, AuditLogContract, MysqlProvider);
 INSTANTIATE_TYPED_TEST_SUITE_P(Mysql, IndexSearchContract, MysqlProvider);
 INSTANTIATE_TYPED_TEST_SUITE_P(Mysql, IndexCopyContract, MysqlProvider);
 INSTANTIATE_TYPED_TEST_SUITE_P(Mysql, IndexCorpusContract, MysqlProvider);

@@ -1,3 +1,4 @@
+#include "contract/audit_log_contract.hpp"
 #include "contract/index_contract.hpp"
 #include "contract/index_copy_contract.hpp"
 #include "contract/index_corpus_contract.hpp"
@@ -30,6 +31,7 @@ struct PostgresProvider {
 
 INSTANTIATE_TYPED_TEST_SUITE_P(Postgres, IndexContract, PostgresProvider);
 INSTANTIATE_TYPED_TEST_SUITE_P(Postgres, RecordStoreContract, PostgresProvider);
+INSTANTIATE_TYPED_TEST_SUITE_P(Postgres, AuditLogContract, PostgresProvider);
 INSTANTIATE_TYPED_TEST_SUITE_P(Postgres, IndexSearchContract, PostgresProvider);
 INSTANTIATE_TYPED_TEST_SUITE_P(Postgres, IndexCopyContract, PostgresProvider);
 INSTANTIATE_TYPED_TEST_SUITE_P(Postgres, IndexCorpusContract, PostgresProvider);

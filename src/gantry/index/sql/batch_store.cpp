@@ -22,7 +22,7 @@ void add_tenant_lock(std::vector<Text>& statements, const NetworkDialect& dialec
   lock << "SELECT 1 FROM dicom_tenant WHERE tenant_id = ";
   lock.bind(tenant.view()) << dialect.for_update();
   Text& read = statements.emplace_back(dialect);
-  read << "SELECT state, change_no, bytes, instances, studies, series, quota_bytes, quota_instances, "
+  read << "SELECT state, change_no, bytes, instances, studies, series, quota_bytes, quota_instances, audit_no, audit_hash, "
        << dialect.clock() << " FROM dicom_tenant WHERE tenant_id = ";
   read.bind(tenant.view());
 }
@@ -37,7 +37,8 @@ Result<std::optional<TenantRow>> BatchStore::begin(const Wanted& wanted, Loaded&
   const RowRef row(*sets[1], 0);
   read_loads(std::span(sets).subspan(2), wanted, loaded);
   return std::optional(TenantRow{static_cast<TenantState>(row.integer(0)), row.count(1), row.count(2), row.count(3),
-                                 row.count(4), row.count(5), row.count(6), row.count(7), row.time(8)});
+                                 row.count(4), row.count(5), row.count(6), row.count(7), row.time(10),
+                                 {row.count(8), row.text(9)}});
 }
 
 Result<void> BatchStore::load(const Wanted& wanted, Loaded& loaded) {
@@ -147,6 +148,7 @@ void BatchStore::add_writes(std::vector<Text>& statements, const Writes& writes,
     dialect.upsert_rows(statements, kImageTable, kImageTable.columns, writes.instances, kKept);
   if (!writes.queue.empty()) dialect.insert_missing_rows(statements, kDeleteQueueTable, writes.queue);
   if (!writes.changes.empty()) dialect.insert_missing_rows(statements, kChangeTable, writes.changes);
+  if (!writes.audits.empty()) dialect.insert_missing_rows(statements, kAuditTable, writes.audits);
   if (!writes.tenant) return;
   const TenantRow& row = *writes.tenant;
   Text& sql = statements.emplace_back(dialect);
@@ -155,7 +157,9 @@ void BatchStore::add_writes(std::vector<Text>& statements, const Writes& writes,
   sql.bind(row.bytes) << ", instances = ";
   sql.bind(row.instances) << ", studies = ";
   sql.bind(row.studies) << ", series = ";
-  sql.bind(row.series) << " WHERE tenant_id = ";
+  sql.bind(row.series) << ", audit_no = ";
+  sql.bind(row.audit.number) << ", audit_hash = ";
+  sql.bind(row.audit.hash) << " WHERE tenant_id = ";
   sql.bind(tenant_.view());
 }
 

@@ -41,7 +41,7 @@ class BatchStore final : public CommitStore {
 };
 
 /// Locks the tenant's row until the transaction ends, then reads it: state, change_no, bytes, instances, studies,
-/// series, quota_bytes, quota_instances, the clock. Two statements; the second gives no row when there is no such
+/// series, quota_bytes, quota_instances, audit_no, audit_hash, the clock. Two statements; the second gives no row when there is no such
 /// tenant.
 void add_tenant_lock(std::vector<Text>& statements, const NetworkDialect& dialect, const TenantId& tenant);
 

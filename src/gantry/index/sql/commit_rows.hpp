@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "gantry/base/ids.hpp"
+#include "gantry/index/audit_log.hpp"
 #include "gantry/index/records.hpp"
 #include "gantry/index/sql/dialect.hpp"
 #include "gantry/index/sql/value.hpp"
@@ -30,7 +31,8 @@ using SeriesKey = std::pair<std::string, std::string>;  ///< study UID, series U
 struct TenantRow {
   TenantState state = TenantState::kActive;
   std::uint64_t change_no = 0, bytes = 0, instances = 0, studies = 0, series = 0, quota_bytes = 0, quota_instances = 0;
-  Timestamp now;  ///< the database's clock when the row was read
+  Timestamp now;    ///< the database's clock when the row was read
+  AuditHead audit;  ///< audit_no, audit_hash
 };
 
 struct SeriesState {

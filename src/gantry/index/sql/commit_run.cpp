@@ -4,6 +4,7 @@
 
 #include "gantry/base/context.hpp"
 #include "gantry/base/sha256.hpp"
+#include "gantry/index/sql/audit_rows.hpp"
 #include "gantry/index/sql/tables.hpp"
 #include "gantry/index/state_row.hpp"
 
@@ -14,6 +15,15 @@ using Outcome = Committed::Outcome;
 
 bool exceeds(std::uint64_t quota, std::uint64_t have, std::uint64_t freed, std::uint64_t added) {
   return quota != 0 && added > freed && have - freed + added > quota;
+}
+
+const char* word_of(Change::Action action) {
+  switch (action) {
+    case Change::Action::kStored: return audit_action::kStored;
+    case Change::Action::kReplaced: return audit_action::kReplaced;
+    case Change::Action::kDeleted: break;
+  }
+  return audit_action::kDeleted;
 }
 
 bool is_too_late(const InstanceRecord& record) { return Clock::now() - record.persist_began > kPersistMost; }
@@ -87,7 +97,9 @@ Result<std::vector<Committed>> CommitRun::commit(std::span<const InstanceRecord>
     return std::vector<Committed>(batch.size(), Committed{Outcome::kNoTenant, 0, {}, {}});
   }
   std::vector<Committed> outcomes;
+  const Actor committer = actor_;
   for (const InstanceRecord& record : batch) {
+    actor_ = record.actor.value_or(committer);
     GANTRY_LET(Committed outcome, commit_one(record, policy));
     outcomes.push_back(std::move(outcome));
   }
@@ -206,9 +218,22 @@ void CommitRun::queue_object(const std::string& key, Timestamp due) {
 
 void CommitRun::add_change(std::uint64_t version, Change::Action action, std::string_view study,
                            std::string_view series, std::string_view sop) {
-  writes_.changes.push_back(
-      change_cells(tenant_, Change{version, action, StudyUid(std::string(study)), SeriesUid(std::string(series)),
-                                   SopUid(std::string(sop)), now_}));
+  const Change change{version, action, StudyUid(std::string(study)), SeriesUid(std::string(series)),
+                      SopUid(std::string(sop)), now_};
+  writes_.changes.push_back(change_cells(tenant_, change));
+  put_audit({word_of(action), actor_, change.study, change.series, change.sop, version, {}});
+}
+
+void CommitRun::put_audit(AuditEntry entry) {
+  writes_.audits.push_back(audit_cells(tenant_, next_audit_row(row_.audit, now_, std::move(entry))));
+}
+
+Result<std::uint64_t> CommitRun::add_audit(const AuditEntry& entry) {
+  GANTRY_LET(const bool found, open({}));
+  if (!found) return std::uint64_t{0};
+  put_audit(entry);
+  GANTRY_TRY(finish());
+  return row_.audit.number;
 }
 
 Result<bool> CommitRun::save_states(std::span<const StateRow> states) {

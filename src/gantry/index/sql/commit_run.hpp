@@ -15,7 +15,8 @@ namespace gantry::index::sql {
 /// One method is called, once. After an error the transaction is to be rolled back.
 class CommitRun {
  public:
-  CommitRun(CommitStore& store, const TenantId& tenant) : store_(store), tenant_(tenant) {}
+  /// `ctx` says the tenant and, for the audit, who changes it; both outlive the run.
+  CommitRun(CommitStore& store, const RequestContext& ctx) : store_(store), tenant_(ctx.tenant), actor_(actor_of(ctx)) {}
 
   /// InstanceIndex::commit(). When nothing changed nothing was written or ended.
   Result<std::vector<Committed>> commit(std::span<const InstanceRecord> batch, ConflictPolicy policy);
@@ -25,6 +26,8 @@ class CommitRun {
                                const std::optional<SopUid>& sop, std::chrono::seconds object_grace);
   /// InstanceIndex::save_state_list(); false when there is no such tenant.
   Result<bool> save_states(std::span<const StateRow> states);
+  /// AuditLog::add_audit(); 0 when there is no such tenant.
+  Result<std::uint64_t> add_audit(const AuditEntry& entry);
   /// What commit() would have answered when only the store's finish() failed; else empty.
   [[nodiscard]] const std::vector<Committed>& planned() const noexcept { return planned_; }
 
@@ -42,6 +45,7 @@ class CommitRun {
   void queue_object(const std::string& key, Timestamp due);
   void add_change(std::uint64_t version, Change::Action action, std::string_view study, std::string_view series,
                   std::string_view sop);
+  void put_audit(AuditEntry entry);
   Result<void> after_removal(const std::string& uid, StudyState& study);
   void put_terms(std::set<TermRow>& old_terms, std::set<TermRow> terms);
   void put_series(SeriesState& series);
@@ -52,6 +56,7 @@ class CommitRun {
 
   CommitStore& store_;
   const TenantId& tenant_;
+  Actor actor_;  ///< of what is changed now
   Timestamp now_;
   TenantRow row_;
   CommitStore::Loaded loaded_;

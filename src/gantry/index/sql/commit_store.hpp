@@ -42,12 +42,13 @@ class CommitStore {
     CellRows terms_out, terms_in;
     std::vector<SeriesKey> dropped_series;     ///< with their JSON rows, whose objects are queued
     std::vector<std::string> dropped_studies;  ///< with all their series rows
-    CellRows series, studies, instances, queue, changes;
+    CellRows series, studies, instances, queue, changes, audits;
     std::optional<TenantRow> tenant;  ///< its counters
     Timestamp objects_due;            ///< when queued JSON objects are due
     [[nodiscard]] bool empty() const {
       return terms_out.empty() && terms_in.empty() && dropped_series.empty() && dropped_studies.empty() &&
-             series.empty() && studies.empty() && instances.empty() && queue.empty() && changes.empty() && !tenant;
+             series.empty() && studies.empty() && instances.empty() && queue.empty() && changes.empty() && audits.empty() &&
+             !tenant;
     }
   };
   virtual Result<void> write(const Writes& writes) = 0;

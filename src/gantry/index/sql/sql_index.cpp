@@ -71,7 +71,7 @@ Result<std::vector<Committed>> SqlIndex::commit(const RequestContext& ctx, std::
     Doubt doubt;
     const auto work = [&](Session& session) -> Result<void> {
       BatchStore store(session, ctx.tenant, one_by_one);
-      CommitRun run(store, ctx.tenant);
+      CommitRun run(store, ctx);
       auto committed = run.commit(batch, policy);
       if (!committed) {
         planned = run.planned();
@@ -114,7 +114,7 @@ Result<std::uint64_t> SqlIndex::remove(const RequestContext& ctx, const StudyUid
   std::uint64_t gone = 0;
   GANTRY_TRY(write(ctx, Tenants::kOne, [&](Session& session) -> Result<void> {
     BatchStore store(session, ctx.tenant, false);
-    GANTRY_LET(gone, CommitRun(store, ctx.tenant).remove(study, series, sop, object_grace));
+    GANTRY_LET(gone, CommitRun(store, ctx).remove(study, series, sop, object_grace));
     return {};
   }));
   return gone;
@@ -129,7 +129,7 @@ Result<void> SqlIndex::save_state_list(const RequestContext& ctx, std::span<cons
   for (const StateRow& state : states) GANTRY_TRY(belongs(ctx, state));
   return write(ctx, Tenants::kOne, [&](Session& session) -> Result<void> {
     BatchStore store(session, ctx.tenant, false);
-    GANTRY_LET(const bool found, CommitRun(store, ctx.tenant).save_states(states));
+    GANTRY_LET(const bool found, CommitRun(store, ctx).save_states(states));
     if (!found) return no_tenant();
     return {};
   });

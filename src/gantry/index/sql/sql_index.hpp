@@ -2,6 +2,7 @@
 
 #include <functional>
 
+#include "gantry/index/audit_log.hpp"
 #include "gantry/index/instance_index.hpp"
 #include "gantry/index/record_store.hpp"
 #include "gantry/index/sql/session.hpp"
@@ -11,7 +12,7 @@ namespace gantry::index::sql {
 
 /// InstanceIndex over an SQL database behind a network, in its dialect. A provider lends sessions; all statements are
 /// here.
-class SqlIndex : public InstanceIndex, public TableStore, public RecordStore {
+class SqlIndex : public InstanceIndex, public TableStore, public RecordStore, public AuditLog {
  public:
   Result<std::vector<Committed>> commit(const RequestContext& ctx, std::span<const InstanceRecord> batch,
                                         ConflictPolicy policy) override;
@@ -68,6 +69,11 @@ class SqlIndex : public InstanceIndex, public TableStore, public RecordStore {
   Result<bool> remove_record(const RequestContext& ctx, RecordKind kind, std::string_view id) override;
   Result<std::size_t> remove_expired_records(const RequestContext& ctx, Timestamp until, std::size_t limit) override;
   Result<std::size_t> remove_tenant_records(const RequestContext& ctx, std::size_t limit) override;
+
+  [[nodiscard]] AuditLog& audit_log() noexcept override { return *this; }
+  Result<std::uint64_t> add_audit(const RequestContext& ctx, const AuditEntry& entry) override;
+  Result<std::vector<AuditRow>> audit_rows(const RequestContext& ctx, const AuditQuery& query) override;
+  Result<AuditHead> audit_head(const RequestContext& ctx) override;
 
  protected:
   using Work = std::function<Result<void>(Session&)>;

@@ -12,6 +12,7 @@ using enum ColumnType;
 constexpr Column kTenantColumns[] = {
     {"tenant_id", kUid},   {"state", kInteger},  {"change_no", kInteger},   {"bytes", kInteger},           {"instances", kInteger},
     {"studies", kInteger}, {"series", kInteger}, {"quota_bytes", kInteger}, {"quota_instances", kInteger}, {"created_time", kTime},
+    {"audit_no", kInteger, 4}, {"audit_hash", kUid, 4},
 };
 
 constexpr Column kStudyColumns[] = {
@@ -182,6 +183,15 @@ constexpr Index kRecordIndexes[] = {
     {"gantry_record_expires", "expires_time"},
 };
 
+constexpr Column kAuditColumns[] = {
+    {"tenant_id", kUid},  {"audit_no", kInteger}, {"audit_time", kTime}, {"action", kUid},     {"principal", kText},
+    {"address", kText},   {"request_id", kText},  {"study_uid", kUid},   {"series_uid", kUid}, {"sop_uid", kUid},
+    {"version", kInteger}, {"detail", kText},      {"hash", kUid},
+};
+constexpr Index kAuditIndexes[] = {
+    {"gantry_audit_study", "tenant_id, study_uid, audit_no"},
+};
+
 constexpr Column kTermColumns[] = {
     {"tenant_id", kUid},      {"kind", kInteger},  {"term", kKey},       {"study_date_key", kUid},
     {"study_time_key", kUid}, {"study_uid", kUid}, {"series_uid", kUid},
@@ -232,13 +242,14 @@ constinit const Table kTermTable{
     "dicom_term", "tenant_id, kind, term, study_date_key DESC, study_time_key DESC, study_uid, series_uid", true,
     kTermColumns, {}};
 
+constinit const Table kAuditTable{"gantry_audit", "tenant_id, audit_no", true, kAuditColumns, kAuditIndexes, 4};
 constinit const Table kNoteTable{"gantry_note", "name", true, kNoteColumns, {}, 2};
 constinit const Table kRecordTable{"gantry_record", "kind, record_id", false, kRecordColumns, kRecordIndexes, 3};
 
 std::span<const Table* const> tables() noexcept {
-  static constexpr std::array<const Table*, 10> kAll{&kTenantTable, &kStudyTable,  &kStateTable,       &kImageTable,
+  static constexpr std::array<const Table*, 11> kAll{&kTenantTable, &kStudyTable,  &kStateTable,       &kImageTable,
                                                     &kJsonTable,   &kChangeTable, &kDeleteQueueTable, &kTermTable,
-                                                    &kNoteTable,   &kRecordTable};
+                                                    &kNoteTable,   &kRecordTable, &kAuditTable};
   return kAll;
 }
 

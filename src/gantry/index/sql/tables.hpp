@@ -19,6 +19,7 @@ extern const Table kImageTable;        ///< dicom_image_meta: an instance
 extern const Table kJsonTable;         ///< dicom_json_meta
 extern const Table kChangeTable;       ///< dicom_change
 extern const Table kDeleteQueueTable;  ///< dicom_delete_queue
+extern const Table kAuditTable;        ///< gantry_audit; see index/audit_log.hpp
 /// gantry_note: what tools note about this index, by name; see index/copy.hpp.
 extern const Table kNoteTable;
 /// gantry_record: what record_store.hpp keeps. The beginning of 1970 in expires_time is "never".
@@ -47,8 +48,8 @@ enum class Term : int {
 
 /// The schema that this program makes and needs. A newer minor is served, a newer major is not.
 inline constexpr int kSchemaMajor = 1;
-inline constexpr int kSchemaMinor = 2;
-inline constexpr unsigned kLastMigration = 3;
+inline constexpr int kSchemaMinor = 3;
+inline constexpr unsigned kLastMigration = 4;
 
 /// Beside the 26 text columns of StateRow: their names, in the order of the table.
 struct StateColumn {

@@ -1,5 +1,6 @@
 #include <filesystem>
 
+#include "contract/audit_log_contract.hpp"
 #include "contract/index_contract.hpp"
 #include "contract/index_copy_contract.hpp"
 #include "contract/index_corpus_contract.hpp"
@@ -40,6 +41,7 @@ struct SqliteProvider {
 
 INSTANTIATE_TYPED_TEST_SUITE_P(Sqlite, IndexContract, SqliteProvider);
 INSTANTIATE_TYPED_TEST_SUITE_P(Sqlite, RecordStoreContract, SqliteProvider);
+INSTANTIATE_TYPED_TEST_SUITE_P(Sqlite, AuditLogContract, SqliteProvider);
 INSTANTIATE_TYPED_TEST_SUITE_P(Sqlite, IndexSearchContract, SqliteProvider);
 INSTANTIATE_TYPED_TEST_SUITE_P(Sqlite, IndexCopyContract, SqliteProvider);
 INSTANTIATE_TYPED_TEST_SUITE_P(Sqlite, IndexCorpusContract, SqliteProvider);

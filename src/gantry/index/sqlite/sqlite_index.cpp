@@ -107,7 +107,7 @@ Result<std::vector<Committed>> SqliteIndex::commit(const RequestContext& ctx, st
   if (batch.size() > kBatchMost) return Error::invalid("a batch of more than 64 instances");
   return impl_->write(ctx, [&](Connection& connection) {
     sqlite::SqliteStore store(connection, ctx.tenant);
-    return CommitRun(store, ctx.tenant).commit(batch, policy);
+    return CommitRun(store, ctx).commit(batch, policy);
   });
 }
 
@@ -116,7 +116,7 @@ Result<std::uint64_t> SqliteIndex::remove(const RequestContext& ctx, const Study
                                           std::chrono::seconds object_grace) {
   return impl_->write(ctx, [&](Connection& connection) {
     sqlite::SqliteStore store(connection, ctx.tenant);
-    return CommitRun(store, ctx.tenant).remove(study, series, sop, object_grace);
+    return CommitRun(store, ctx).remove(study, series, sop, object_grace);
   });
 }
 
@@ -168,7 +168,7 @@ Result<void> SqliteIndex::save_state_list(const RequestContext& ctx, std::span<c
   for (const StateRow& state : states) GANTRY_TRY(belongs(ctx, state));
   return impl_->write(ctx, [&](Connection& connection) -> Result<void> {
     sqlite::SqliteStore store(connection, ctx.tenant);
-    GANTRY_LET(const bool found, CommitRun(store, ctx.tenant).save_states(states));
+    GANTRY_LET(const bool found, CommitRun(store, ctx).save_states(states));
     if (!found) return no_tenant();
     return {};
   });

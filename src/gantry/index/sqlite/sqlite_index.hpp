@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "gantry/index/audit_log.hpp"
 #include "gantry/index/instance_index.hpp"
 #include "gantry/index/record_store.hpp"
 #include "gantry/index/schema.hpp"
@@ -26,7 +27,7 @@ struct SqliteSettings {
 
 /// The embedded index: one file, WAL, synchronous = FULL, one writer (commits take turns) beside several readers, each
 /// of which sees one consistent state. The caller sees to it that no other process writes.
-class SqliteIndex final : public InstanceIndex, public TableStore, public RecordStore {
+class SqliteIndex final : public InstanceIndex, public TableStore, public RecordStore, public AuditLog {
  public:
   /// Opens or makes the file and brings its schema up to date. kUnsupported: made by a newer major; kInternal: damaged
   /// or no database; kUnavailable: can't be opened or written now.
@@ -88,6 +89,11 @@ class SqliteIndex final : public InstanceIndex, public TableStore, public Record
   Result<bool> remove_record(const RequestContext& ctx, RecordKind kind, std::string_view id) override;
   Result<std::size_t> remove_expired_records(const RequestContext& ctx, Timestamp until, std::size_t limit) override;
   Result<std::size_t> remove_tenant_records(const RequestContext& ctx, std::size_t limit) override;
+
+  [[nodiscard]] AuditLog& audit_log() noexcept override { return *this; }
+  Result<std::uint64_t> add_audit(const RequestContext& ctx, const AuditEntry& entry) override;
+  Result<std::vector<AuditRow>> audit_rows(const RequestContext& ctx, const AuditQuery& query) override;
+  Result<AuditHead> audit_head(const RequestContext& ctx) override;
 
   /// How `query` would be answered, as SQLite explains it: a line per step. For tests and operators.
   Result<std::vector<std::string>> explain(const RequestContext& ctx, const SearchQuery& query);

@@ -45,7 +45,7 @@ Result<std::optional<sql::TenantRow>> SqliteStore::begin(const Wanted& wanted, L
   std::optional<sql::TenantRow> row;
   {
     GANTRY_LET(Query query, db_.query("SELECT state, change_no, bytes, instances, studies, series, quota_bytes, "
-                                      "quota_instances FROM dicom_tenant WHERE tenant_id = ?1"));
+                                      "quota_instances, audit_no, audit_hash FROM dicom_tenant WHERE tenant_id = ?1"));
     query << tenant_.view();
     GANTRY_LET(const bool found, query.step());
     if (!found) return row;
@@ -57,7 +57,8 @@ Result<std::optional<sql::TenantRow>> SqliteStore::begin(const Wanted& wanted, L
                          query.count(5),
                          query.count(6),
                          query.count(7),
-                         timestamp_now()};
+                         timestamp_now(),
+                         {query.count(8), query.text(9)}};
   }
   GANTRY_TRY(load(wanted, loaded));
   return row;
@@ -164,11 +165,14 @@ Result<void> SqliteStore::write(const Writes& writes) {
   GANTRY_TRY(write_rows(insert_queue, writes.queue));
   static const std::string insert_change = sql::insert_into(dialect, sql::kChangeTable);
   GANTRY_TRY(write_rows(insert_change, writes.changes));
+  static const std::string insert_audit = sql::insert_into(dialect, sql::kAuditTable);
+  GANTRY_TRY(write_rows(insert_audit, writes.audits));
   if (!writes.tenant) return {};
   const sql::TenantRow& row = *writes.tenant;
   GANTRY_LET(Query query, db_.query("UPDATE dicom_tenant SET change_no = ?2, bytes = ?3, instances = ?4, studies = ?5, "
-                                    "series = ?6 WHERE tenant_id = ?1"));
-  query << tenant_.view() << row.change_no << row.bytes << row.instances << row.studies << row.series;
+                                    "series = ?6, audit_no = ?7, audit_hash = ?8 WHERE tenant_id = ?1"));
+  query << tenant_.view() << row.change_no << row.bytes << row.instances << row.studies << row.series
+        << row.audit.number << std::string_view(row.audit.hash);
   return query.run();
 }
 
