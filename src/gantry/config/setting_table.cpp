@@ -36,6 +36,7 @@ Look look_of(ValueKind kind) {
     case ValueKind::kAddresses: return {"ADDRESS,…", "a list of IP addresses, e.g. 10.0.0.2,::1"};
     case ValueKind::kOrigins: return {"ORIGIN,…", "a list of origins, e.g. https://viewer.example, or *"};
     case ValueKind::kPath: return {"DIR", "a path"};
+    case ValueKind::kFile: return {"FILE", "the path of a file, or nothing"};
     case ValueKind::kSwitch: return {"true|false", "true or false"};
     case ValueKind::kCount: return {"NUMBER", "a whole number"};
     case ValueKind::kBytes: return {"BYTES", "a size such as 4096, 32kB or 16GB"};
@@ -142,6 +143,28 @@ void add_http(Builder& table) {
       .add("http", "body_bytes", K::kBytes, GANTRY_AT(http, body_bytes), "Bytes of a request body; more are 413.").within(kKb, 1024 * kTb)
       .add("http", "request_life", K::kDuration, GANTRY_AT(http, request_life), "The longest that one request may take.")
       .within(kSecond, 7 * 24 * kHour);
+}
+
+void add_tls(Builder& table) {
+  using K = ValueKind;
+  table
+      .add("tls", "certificate", K::kFile, GANTRY_AT(tls, certificate),
+           "PEM file of the HTTP listener's certificate, followed by those between it and its authority. Nothing: no TLS.")
+      .add("tls", "key", K::kFile, GANTRY_AT(tls, key), "PEM file of its private key, without a password.")
+      .add("tls", "client_ca", K::kFile, GANTRY_AT(tls, client_ca),
+           "PEM file of the authorities whose client certificates are believed; it may hold their revocation lists.")
+      .add("tls", "client", K::kChoice, GANTRY_AT(tls, client),
+           "Whether clients show a certificate: `none` are asked, one is `optional`, or one is `required`.")
+      .choices({"none", "optional", "required"})
+      .add("tls", "reload_interval", K::kDuration, GANTRY_AT(tls, reload_interval),
+           "How often these files are looked at; changed ones come into use for new connections. SIGHUP does so at once.")
+      .within(100, 24 * kHour)
+      .add("tls", "handshake_deadline", K::kDuration, GANTRY_AT(tls, handshake_deadline),
+           "How long a TLS handshake may take.")
+      .within(100, kHour)
+      .add("tls", "handshakes", K::kCount, GANTRY_AT(tls, handshakes),
+           "TLS handshakes at a time; one more ends the one that takes longest.")
+      .within(1, 1'000'000);
 }
 
 void add_parts(Builder& table) {
@@ -267,6 +290,7 @@ std::vector<Setting> make_table() {
   table.add("data", "dir", ValueKind::kPath, Place([](Settings& s) { return &s.data.dir; }),
             "The folder that holds this Gantry: lock, secret and, unless other URLs are given, index and objects.").alias("--data");
   add_http(table);
+  add_tls(table);
   add_parts(table);
   add_services(table);
   return table.take();

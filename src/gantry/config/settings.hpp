@@ -46,6 +46,17 @@ struct Settings {
     std::chrono::milliseconds request_life{std::chrono::hours(6)};
   } http;
 
+  /// All files are PEM.
+  struct Tls {
+    std::string certificate;      ///< the HTTP listener's, with those between it and its authority; empty: no TLS
+    std::string key;              ///< its private key, without a password
+    std::string client_ca;        ///< authorities of clients' certificates, and revocation lists
+    std::string client = "none";  ///< none, optional, required
+    std::chrono::milliseconds reload_interval{std::chrono::seconds(10)};
+    std::chrono::milliseconds handshake_deadline{std::chrono::seconds(10)};
+    std::uint64_t handshakes = 1024;  ///< at a time
+  } tls;
+
   struct Dimse {
     std::string listen = "127.0.0.1:11112";  ///< HOST:PORT
     std::string aet = "GANTRY";              ///< AE title, 1 to 16 characters

@@ -17,6 +17,7 @@
 #include "gantry/server/data_folder.hpp"
 #include "gantry/server/gatekeeper.hpp"
 #include "gantry/server/janitor.hpp"
+#include "gantry/server/listener_tls.hpp"
 #include "gantry/server/process_limits.hpp"
 #include "gantry/server/providers.hpp"
 #include "gantry/server/readiness.hpp"
@@ -95,7 +96,8 @@ dicomweb::Settings tenant_settings(dicomweb::Settings web, const TenantId& tenan
   return web;
 }
 
-http::ServerSettings http_settings(const config::Settings& settings, std::uint64_t open_files, std::string socket) {
+http::ServerSettings http_settings(const config::Settings& settings, std::uint64_t open_files, std::string socket,
+                                   std::shared_ptr<tls::ServerIdentity> identity) {
   const auto& from = settings.http;
   http::ServerSettings to;
   to.listen = from.listen;
@@ -103,6 +105,9 @@ http::ServerSettings http_settings(const config::Settings& settings, std::uint64
   to.cors.allowed_origins = from.cors_origins;
   to.trusted_proxies = from.trusted_proxies;
   to.unix_socket = std::move(socket);
+  to.identity = std::move(identity);
+  to.limits.handshakes = settings.tls.handshakes;
+  to.limits.handshake_deadline = settings.tls.handshake_deadline;
   to.limits.connections = connections_for(from.connections, open_files);
   to.limits.connections_per_address = from.connections_per_address;
   to.limits.header_bytes = from.header_bytes;
@@ -190,9 +195,11 @@ class App::Parts {
  public:
   Parts(config::Settings given, observe::Log& log_to, DataFolder locked,
         std::unique_ptr<index::InstanceIndex> opened_index, std::unique_ptr<storage::ObjectStore> opened_objects,
-        std::unique_ptr<cache::SharedCache> opened_cache)
+        std::unique_ptr<cache::SharedCache> opened_cache, std::shared_ptr<tls::ServerIdentity> given_identity)
       : settings(std::move(given)),
         log(log_to),
+        identity(std::move(given_identity)),
+        tls(identity ? std::make_unique<ListenerTls>(identity, settings, log, metrics) : nullptr),
         folder(std::move(locked)),
         open_files(raise_open_files()),
         index(std::move(opened_index)),
@@ -213,7 +220,7 @@ class App::Parts {
                    versions.get(), index_pool, disk_pool, tenant_settings(web.settings, tenant)},
         site{*index,       *objects, index_pool,        disk_pool,
              web.settings, facts(),  folder.identity(), [this] { return metrics.text(); }},
-        server(http_settings(settings, open_files, folder.admin_socket()), http::Router(routes()), hooks(), disk_pool),
+        server(http_settings(settings, open_files, folder.admin_socket(), identity), http::Router(routes()), hooks(), disk_pool),
         janitor(*index, *objects, janitor_settings(settings),
                 [this](bool failed, const std::string& words) {
                   log.write(failed ? observe::LogLevel::kWarn : observe::LogLevel::kInfo, words, {});
@@ -253,6 +260,9 @@ class App::Parts {
     made.authorize = [this](http::Request& request, http::Permission permission) {
       return gatekeeper.admit(request, permission);
     };
+    if (tls) {
+      made.handshake = [this](const http::HandshakeRecord& record) { tls->note(record); };
+    }
     made.log = [this](const http::AccessRecord& record) {
       count_requests(metrics, record);
       log_access(log, record);
@@ -390,7 +400,7 @@ class App::Parts {
   }
 
   std::string ready_line() const {
-    const std::string address = "http://" + address_with(settings.http.listen, server.port());
+    const std::string address = (tls ? "https://" : "http://") + address_with(settings.http.listen, server.port());
     return "Gantry " + std::string(version()) + " is ready: " + address + "/ (DICOMweb at " + address + kBasePath +
            "), dimse " + settings.dimse.listen + " not in this build, index " + config::redact_url(settings.index.url) +
            ", storage " + config::redact_url(settings.storage.url) + ", cache " + site.facts.cache +
@@ -410,9 +420,11 @@ class App::Parts {
   const TenantId tenant{kDefaultTenant};
   const config::Settings settings;
   observe::Log& log;
+  observe::Metrics metrics;
+  const std::shared_ptr<tls::ServerIdentity> identity;  ///< null: no TLS
+  const std::unique_ptr<ListenerTls> tls;               ///< null without an identity
   DataFolder folder;
   const std::uint64_t open_files;
-  observe::Metrics metrics;
   std::unique_ptr<index::InstanceIndex> index;
   std::unique_ptr<storage::ObjectStore> objects;
   std::unique_ptr<cache::SharedCache> cache;  ///< null: none is configured
@@ -438,13 +450,15 @@ class App::Parts {
 Result<std::unique_ptr<App>> App::start(const config::Settings& settings, observe::Log& log,
                                         std::function<void(const std::string& line)> ready) {
   GANTRY_TRY(check_exposure(settings));
+  GANTRY_LET(auto identity, load_identity(settings));
   GANTRY_LET(auto cache, open_cache(settings));
   GANTRY_LET(auto folder, DataFolder::open(settings.data.dir));
   const auto readiness = std::make_shared<Readiness>(std::move(ready));
   GANTRY_LET(auto index, open_index_or_wait(settings, log, readiness));
   GANTRY_LET(auto objects, open_objects(settings));
   auto parts =
-      std::make_unique<Parts>(settings, log, std::move(folder), std::move(index), std::move(objects), std::move(cache));
+      std::make_unique<Parts>(settings, log, std::move(folder), std::move(index), std::move(objects), std::move(cache),
+                              std::move(identity));
   if (!is_loopback(settings.http.listen)) {
     log.warn(
         "serving beyond this machine without authentication: everybody who reaches it can read and delete everything");
@@ -460,6 +474,10 @@ Result<std::unique_ptr<App>> App::start(const config::Settings& settings, observ
 App::App(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
 App::~App() { stop(std::chrono::seconds(0)); }
+
+void App::reload() {
+  if (parts_->tls) parts_->tls->reload();
+}
 
 void App::stop(std::chrono::seconds grace) { parts_->stop(grace); }
 
