@@ -173,7 +173,7 @@ void add_parts(Builder& table) {
       .add("dimse", "aet", K::kAeTitle, GANTRY_AT(dimse, aet), "The AE title by which Gantry is called.")
       .add("index", "url", K::kIndexUrl, GANTRY_AT(index, url), "The index. Nothing: SQLite in the data folder.")
       .add("index", "connections", K::kCount, GANTRY_AT(index, connections),
-           "Connections to a database server, at most; 0 is two more than the threads that read the index.")
+           "Connections to a database server, at most; 0 is three more than the threads that read the index.")
       .within(0, 1000)
       .add("index", "connect_time", K::kDuration, GANTRY_AT(index, connect_time),
            "How long connecting to the database may take.")

@@ -65,7 +65,7 @@ struct Settings {
   struct Index {
     std::string url;  ///< sqlite:PATH, postgresql://…, mysql://…, mongodb://…; load() fills in "sqlite:" in data.dir
     // Of databases behind a network.
-    std::uint64_t connections = 0;  ///< 0: two more than index threads
+    std::uint64_t connections = 0;  ///< 0: three more than index threads
     std::chrono::milliseconds connect_time{std::chrono::seconds(5)};
     std::chrono::milliseconds wait_time{std::chrono::seconds(5)};
     std::chrono::milliseconds statement_time{std::chrono::seconds(5)};
