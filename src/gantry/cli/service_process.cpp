@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "gantry/observe/log.hpp"
+#include "gantry/server/process_limits.hpp"
 
 namespace gantry::cli {
 namespace {
@@ -37,6 +38,7 @@ void print_ready(const std::string& line) {
 
 int run_service(const char* command, const config::Settings& settings,
                 const std::function<Result<Service>(observe::Log&)>& start) {
+  if (!settings.data.core_dumps) server::forbid_core_dumps();
   // Blocked before any thread begins, so that all inherit it and the signals wait for sigwait below.
   sigset_t signals = awaited_signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);

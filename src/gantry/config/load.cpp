@@ -195,6 +195,9 @@ class Loader {
     if (tls.client != "none" && tls.certificate.empty()) {
       refuse("tls.client = \"" + tls.client + "\": expected tls.certificate, as there is no TLS without");
     }
+    if (tls.client == "none" && !tls.client_rules.empty()) {
+      refuse("tls.client_rules: expected tls.client = \"optional\" or \"required\", as nobody is asked for a certificate");
+    }
     if (tls.client == "none" && !tls.client_ca.empty()) {
       settings_.warnings.emplace_back("tls.client_ca is not used: tls.client is none, so clients are not asked for certificates");
     }

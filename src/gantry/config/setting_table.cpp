@@ -156,6 +156,9 @@ void add_tls(Builder& table) {
       .add("tls", "client", K::kChoice, GANTRY_AT(tls, client),
            "Whether clients show a certificate: `none` are asked, one is `optional`, or one is `required`.")
       .choices({"none", "optional", "required"})
+      .add("tls", "client_rules", K::kFile, GANTRY_AT(tls, client_rules),
+           "File that says which tenant and permissions a client's certificate stands for. Nothing: certificates let "
+           "connections in and say no more.")
       .add("tls", "reload_interval", K::kDuration, GANTRY_AT(tls, reload_interval),
            "How often these files are looked at; changed ones come into use for new connections. SIGHUP does so at once.")
       .within(100, 24 * kHour)
@@ -165,6 +168,17 @@ void add_tls(Builder& table) {
       .add("tls", "handshakes", K::kCount, GANTRY_AT(tls, handshakes),
            "TLS handshakes at a time; one more ends the one that takes longest.")
       .within(1, 1'000'000);
+}
+
+void add_limits(Builder& table) {
+  using K = ValueKind;
+  table
+      .add("limits", "tenant_requests_per_s", K::kCount, GANTRY_AT(limits, tenant_requests_per_s),
+           "Requests a second of each tenant on this node, unless the tenant has its own limit; more are 429. 0: no limit.")
+      .within(0, 1'000'000)
+      .add("limits", "tenant_concurrent", K::kCount, GANTRY_AT(limits, tenant_concurrent),
+           "Requests at a time of each tenant on this node, unless the tenant has its own limit; more are 429. 0: no limit.")
+      .within(0, 1'000'000);
 }
 
 void add_parts(Builder& table) {
@@ -288,9 +302,12 @@ void add_services(Builder& table) {
 std::vector<Setting> make_table() {
   Builder table;
   table.add("data", "dir", ValueKind::kPath, Place([](Settings& s) { return &s.data.dir; }),
-            "The folder that holds this Gantry: lock, secret and, unless other URLs are given, index and objects.").alias("--data");
+            "The folder that holds this Gantry: lock, secret and, unless other URLs are given, index and objects.").alias("--data")
+      .add("data", "core_dumps", ValueKind::kSwitch, Place([](Settings& s) { return &s.data.core_dumps; }),
+           "Lets a crash leave a core dump. It holds patient data and keys, so without this none is written.");
   add_http(table);
   add_tls(table);
+  add_limits(table);
   add_parts(table);
   add_services(table);
   return table.take();

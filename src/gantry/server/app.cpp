@@ -14,6 +14,7 @@
 #include "gantry/http/server.hpp"
 #include "gantry/observe/metrics.hpp"
 #include "gantry/server/access.hpp"
+#include "gantry/server/certificate_authenticator.hpp"
 #include "gantry/server/data_folder.hpp"
 #include "gantry/server/gatekeeper.hpp"
 #include "gantry/server/janitor.hpp"
@@ -23,6 +24,7 @@
 #include "gantry/server/readiness.hpp"
 #include "gantry/server/series_workers.hpp"
 #include "gantry/server/site_routes.hpp"
+#include "gantry/server/tenant_limiter.hpp"
 
 namespace gantry::server {
 namespace {
@@ -135,7 +137,7 @@ JanitorSettings janitor_settings(const config::Settings& settings) {
 }
 
 Result<void> check_exposure(const config::Settings& settings) {
-  if (is_loopback(settings.http.listen) || settings.http.insecure_open) return {};
+  if (is_loopback(settings.http.listen) || settings.http.insecure_open || !settings.tls.client_rules.empty()) return {};
   return Error::invalid("http.listen = \"" + settings.http.listen +
                         "\" can be reached from other machines, but no authentication is "
                         "configured: everybody there could read and delete everything. Listen on 127.0.0.1, or say "
@@ -195,10 +197,12 @@ class App::Parts {
  public:
   Parts(config::Settings given, observe::Log& log_to, DataFolder locked,
         std::unique_ptr<index::InstanceIndex> opened_index, std::unique_ptr<storage::ObjectStore> opened_objects,
-        std::unique_ptr<cache::SharedCache> opened_cache, std::shared_ptr<tls::ServerIdentity> given_identity)
+        std::unique_ptr<cache::SharedCache> opened_cache, std::shared_ptr<tls::ServerIdentity> given_identity,
+        std::unique_ptr<CertificateAuthenticator> given_certificates)
       : settings(std::move(given)),
         log(log_to),
         identity(std::move(given_identity)),
+        certificates(std::move(given_certificates)),
         tls(identity ? std::make_unique<ListenerTls>(identity, settings, log, metrics) : nullptr),
         folder(std::move(locked)),
         open_files(raise_open_files()),
@@ -258,16 +262,29 @@ class App::Parts {
   http::ServerHooks hooks() {
     http::ServerHooks made;
     made.authorize = [this](http::Request& request, http::Permission permission) {
-      return gatekeeper.admit(request, permission);
+      return authorize(request, permission);
     };
     if (tls) {
       made.handshake = [this](const http::HandshakeRecord& record) { tls->note(record); };
     }
     made.log = [this](const http::AccessRecord& record) {
       count_requests(metrics, record);
+      limiter.note(record);
       log_access(log, record);
     };
     return made;
+  }
+
+  Task<std::optional<http::Response>> authorize(http::Request& request, http::Permission permission) {
+    auto refusal = co_await gatekeeper.admit(request, permission);
+    if (!refusal && permission != http::Permission::kPublic) refusal = limiter.admit(request);
+    co_return refusal;
+  }
+
+  std::vector<Authenticator*> authenticators() const {
+    std::vector<Authenticator*> all;
+    if (certificates) all.push_back(certificates.get());
+    return all;
   }
 
   PageFacts facts() const {
@@ -277,8 +294,9 @@ class App::Parts {
     facts.index = config::redact_url(settings.index.url);
     facts.storage = config::redact_url(settings.storage.url);
     facts.cache = settings.cache.url.empty() ? "memory" : "memory, " + config::redact_url(settings.cache.url);
-    facts.authentication =
-        is_loopback(settings.http.listen) ? "none; this machine only" : "none, open to every machine that reaches it";
+    facts.authentication = certificates                         ? "client certificates"
+                           : is_loopback(settings.http.listen) ? "none; this machine only"
+                                                               : "none, open to every machine that reaches it";
     return facts;
   }
 
@@ -421,8 +439,9 @@ class App::Parts {
   const config::Settings settings;
   observe::Log& log;
   observe::Metrics metrics;
-  const std::shared_ptr<tls::ServerIdentity> identity;  ///< null: no TLS
-  const std::unique_ptr<ListenerTls> tls;               ///< null without an identity
+  const std::shared_ptr<tls::ServerIdentity> identity;           ///< null: no TLS
+  const std::unique_ptr<CertificateAuthenticator> certificates;  ///< null: they stand for nobody
+  const std::unique_ptr<ListenerTls> tls;                        ///< null without an identity
   DataFolder folder;
   const std::uint64_t open_files;
   std::unique_ptr<index::InstanceIndex> index;
@@ -438,7 +457,8 @@ class App::Parts {
   archive::DeleteService deletes;
   archive::QueryService queries;
   const OpenAccess access{tenant};
-  const Gatekeeper gatekeeper{access, {}};
+  const Gatekeeper gatekeeper{access, authenticators()};
+  TenantLimiter limiter{settings, metrics};
   dicomweb::Services web;
   dicomweb::Services tenant_web;
   Site site;
@@ -451,6 +471,7 @@ Result<std::unique_ptr<App>> App::start(const config::Settings& settings, observ
                                         std::function<void(const std::string& line)> ready) {
   GANTRY_TRY(check_exposure(settings));
   GANTRY_LET(auto identity, load_identity(settings));
+  GANTRY_LET(auto certificates, CertificateAuthenticator::open(settings, log));
   GANTRY_LET(auto cache, open_cache(settings));
   GANTRY_LET(auto folder, DataFolder::open(settings.data.dir));
   const auto readiness = std::make_shared<Readiness>(std::move(ready));
@@ -458,8 +479,8 @@ Result<std::unique_ptr<App>> App::start(const config::Settings& settings, observ
   GANTRY_LET(auto objects, open_objects(settings));
   auto parts =
       std::make_unique<Parts>(settings, log, std::move(folder), std::move(index), std::move(objects), std::move(cache),
-                              std::move(identity));
-  if (!is_loopback(settings.http.listen)) {
+                              std::move(identity), std::move(certificates));
+  if (!is_loopback(settings.http.listen) && parts->gatekeeper.is_open()) {
     log.warn(
         "serving beyond this machine without authentication: everybody who reaches it can read and delete everything");
   }
@@ -477,6 +498,7 @@ App::~App() { stop(std::chrono::seconds(0)); }
 
 void App::reload() {
   if (parts_->tls) parts_->tls->reload();
+  if (parts_->certificates) parts_->certificates->reload();
 }
 
 void App::stop(std::chrono::seconds grace) { parts_->stop(grace); }

@@ -48,13 +48,14 @@ ListenerTls::ListenerTls(std::shared_ptr<tls::ServerIdentity> identity, const co
       resumed_(metrics.counter(kHandshakes, kHandshakesHelp, {{"result", "resumed"}})),
       failed_(metrics.counter(kHandshakes, kHandshakesHelp, {{"result", "failed"}})),
       late_(metrics.counter(kHandshakes, kHandshakesHelp, {{"result", "late"}})),
-      watcher_(identity_, settings.tls.reload_interval,
-               [this](const tls::ServerIdentity::Facts& facts, const std::string& failure) { tell(facts, failure); }) {
+      watcher_([this] { return identity_->reload(); }, settings.tls.reload_interval,
+               [this](const std::string& failure) { tell(failure); }) {
   describe(identity_->facts(), "the certificate of the HTTP listener");
   publish(metrics);
 }
 
-void ListenerTls::tell(const tls::ServerIdentity::Facts& facts, const std::string& failure) {
+void ListenerTls::tell(const std::string& failure) {
+  const auto facts = identity_->facts();
   if (failure.empty()) {
     describe(facts, "the certificate was read again and is in use");
   } else {

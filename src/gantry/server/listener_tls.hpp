@@ -33,7 +33,7 @@ class ListenerTls {
   void note(const http::HandshakeRecord& record);
 
  private:
-  void tell(const tls::ServerIdentity::Facts& facts, const std::string& failure);
+  void tell(const std::string& failure);
   void describe(const tls::ServerIdentity::Facts& facts, const char* message);
   void publish(observe::Metrics& metrics);
 
