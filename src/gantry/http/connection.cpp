@@ -296,7 +296,7 @@ Task<Response> Connection::handle(const Route& route, Exchange& exchange) {
       auto refusal = co_await core_.edge.hooks.authorize(request, route.permission);
       if (refusal) co_return *std::move(refusal);
     }
-    exchange.place = core_.tenant_turns.enter(request.context.tenant.view());
+    exchange.place = core_.tenant_turns.enter(request.context.tenant.view(), exchange.began);
     if (exchange.place.is_shared()) co_await exchange.place.next();
     co_return co_await route.handler(request);
   } catch (const std::exception& error) {

@@ -4,16 +4,29 @@
 
 namespace gantry::http {
 
-TenantTurns::Place TenantTurns::enter(std::string_view tenant) {
+namespace {
+/// Entries that stay when nothing of theirs is in work, so that most requests find theirs.
+constexpr std::size_t kKept = 64;
+}  // namespace
+
+TenantTurns::Place TenantTurns::enter(std::string_view tenant, Clock::time_point now) {
+  if (tenant.empty()) return {};
+  if (tenant != last_) {
+    if (!last_.empty()) shared_until_ = now + kMemory;
+    last_ = tenant;
+  }
   auto& entry = *tenants_.try_emplace(std::string(tenant)).first;
-  ++entry.second.requests;
+  if (entry.second.requests++ == 0) ++busy_;
   return {*this, entry};
 }
 
 void TenantTurns::Place::leave() noexcept {
   if (turns_ == nullptr) return;
   // Who leaves does not wait, and those who wait have not left: an entry goes only when nothing of it is in order_.
-  if (--tenant_->second.requests == 0) turns_->tenants_.erase(tenant_->first);
+  if (--tenant_->second.requests == 0) {
+    --turns_->busy_;
+    if (turns_->tenants_.size() > kKept) turns_->tenants_.erase(tenant_->first);
+  }
   turns_ = nullptr;
 }
 

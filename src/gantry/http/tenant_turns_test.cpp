@@ -49,15 +49,22 @@ TEST_F(Turns, GoRoundTheTenantsWhateverEachHasWaiting) {
 }
 
 TEST_F(Turns, AreNotWaitedForByATenantThatIsAlone) {
+  const auto long_ago = Clock::now() - std::chrono::seconds(10);
   auto place = turns.enter("only");
   const auto second = turns.enter("only");
+  const auto public_one = turns.enter("");
   EXPECT_FALSE(place.is_shared());
+  EXPECT_FALSE(public_one.is_shared());
   {
-    const auto other = turns.enter("other");
+    const auto other = turns.enter("other", long_ago);
     EXPECT_TRUE(place.is_shared());
     EXPECT_EQ(other.tenant(), "other");
   }
+  EXPECT_FALSE(place.is_shared()) << "the other has long gone";
+  { const auto again = turns.enter("only", long_ago); }
   EXPECT_FALSE(place.is_shared());
+  { const auto other = turns.enter("other"); }
+  EXPECT_TRUE(place.is_shared()) << "it was here a moment ago, and may come again";
   place = TenantTurns::Place();
   EXPECT_FALSE(place.is_shared());
   EXPECT_EQ(place.tenant(), "");

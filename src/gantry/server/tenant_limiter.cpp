@@ -10,6 +10,7 @@ std::optional<http::Response> TenantLimiter::admit(http::Request& request, const
   if (tenant.empty() || request.remote_address == "unix") return std::nullopt;
   const TenantLimits limits{own.requests_per_s != 0 ? own.requests_per_s : defaults_.requests_per_s,
                             own.concurrent != 0 ? own.concurrent : defaults_.concurrent};
+  if (limits.requests_per_s == 0 && limits.concurrent == 0) return std::nullopt;
   auto outcome = admission_.enter(tenant, limits);
   if (auto* admitted = std::get_if<Admission::Admitted>(&outcome)) {
     request.held = std::move(*admitted);
