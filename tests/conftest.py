@@ -141,11 +141,15 @@ class Server:
             if self.process.poll() is not None:
                 raise AssertionError(f"gantry serve ended at once:\n{self.log.read_text(errors='replace')[-4000:]}")
             try:
-                if requests.get(self.url + "/readyz", timeout=5).status_code == 200:
+                if self.ask("/readyz").status_code == 200:
                     return self
             except requests.ConnectionError:
                 pass
             time.sleep(0.02)
+
+    def ask(self, path: str) -> requests.Response:
+        """What the wait for readiness asks with."""
+        return requests.get(self.url + path, timeout=5)
 
     def pid(self) -> int:
         """The server's own process, also under a wrapper such as strace."""
@@ -175,8 +179,8 @@ def make_server(gantry, tmp_path):
     """Starts servers on folders of their own; stops them at the test's end."""
     servers: list[Server] = []
 
-    def make(*flags: str, data: pathlib.Path | None = None, wrapper: tuple[str, ...] = ()) -> Server:
-        server = Server(gantry, data or tmp_path / f"data{len(servers)}", *flags, wrapper=wrapper)
+    def make(*flags: str, data: pathlib.Path | None = None, wrapper: tuple[str, ...] = (), kind: type[Server] = Server) -> Server:
+        server = kind(gantry, data or tmp_path / f"data{len(servers)}", *flags, wrapper=wrapper)
         servers.append(server)
         return server.start()
 

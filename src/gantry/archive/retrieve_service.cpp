@@ -267,7 +267,8 @@ Task<Result<std::uint64_t>> RetrieveService::read_version(const RequestContext& 
   if ((*now)[1] == 0 && studies != nullptr && studies->remember_absent(ctx.tenant, study, change_no) &&
       sharing_.pool != nullptr) {
     // A full queue has better things to do.
-    (void)sharing_.pool->try_submit([studies, ctx, study, change_no] { studies->share_absent(ctx, study, change_no); });
+    (void)sharing_.pool->try_submit([studies, ctx, study, change_no] { studies->share_absent(ctx, study, change_no); },
+                                    ctx.tenant.view());
   }
   if (now->back() == 0) co_return no_series_or_study(series.has_value());
   co_return now->back();
@@ -326,7 +327,7 @@ Task<Result<PreparedPtr>> RetrieveService::fetch_metadata(WorkerPool& pool, cons
       if (made && !*made) made = build(ctx, study, series, known);
       flights_.finish(key, made);
     };
-    if (!pool.try_submit(std::move(work))) {
+    if (!pool.try_submit(std::move(work), ctx.tenant.view())) {
       const Result<PreparedPtr> refused = Error::unavailable("the server is at its limit of queued work");
       flights_.finish(key, refused);
     }

@@ -169,7 +169,7 @@ class StoreService::Impl::Upload final : public InstanceUpload {
     auto& instance = persisting->instance;
     instance.share.insist(kPendingBytes + instance.record.attributes_zstd.size() + instance.record.frame_index.size());
     auto job = [&service = service_, persisting] { service.persist(*persisting); };
-    if (!service_.disk_.submit_admitted(std::move(job))) {
+    if (!service_.disk_.submit_admitted(std::move(job), ctx_.tenant.view())) {
       fail(instance.outcome, failure::kProcessing, "the server is stopping: send it again later", true);
       persisting->staged.reset();
       service_.answer(instance);
@@ -266,7 +266,7 @@ void StoreService::Impl::settled(PendingInstance instance, Committer::Fate fate)
   // Not here: the next group waits for this thread.
   const auto going = std::make_shared<PendingInstance>(std::move(instance));
   auto job = [this, going] { remove_and_answer(*going); };
-  if (!disk_.submit_admitted(std::move(job))) remove_and_answer(*going);
+  if (!disk_.submit_admitted(std::move(job), going->ctx.tenant.view())) remove_and_answer(*going);
 }
 
 void StoreService::Impl::remove_and_answer(PendingInstance& instance) {

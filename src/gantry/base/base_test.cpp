@@ -1,6 +1,9 @@
 #include <atomic>
+#include <condition_variable>
+#include <mutex>
 #include <stdexcept>
 #include <string>
+#include <thread>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -70,6 +73,84 @@ TEST(WorkerPool, RefusesMoreThanItsQueueHolds) {
   EXPECT_TRUE(pool.try_submit([] {}));
   EXPECT_FALSE(pool.try_submit([] {}));
   release.set(1);
+}
+
+/// A pool whose threads all wait, so that what is queued meanwhile begins in an order that can be seen.
+class Lanes : public ::testing::Test {
+ protected:
+  /// Fills one thread with a task of `lane`; ends with release().
+  void block(const std::string& lane) {
+    OneShot<int> started;
+    ASSERT_TRUE(pool.try_submit(
+        [this, started] {
+          started.set(1);
+          std::unique_lock lock(mutex);
+          released.wait(lock, [this] { return go; });
+        },
+        lane));
+    (void)started.wait();
+  }
+  bool note(const std::string& lane, const std::string& word) {
+    return pool.try_submit(
+        [this, word] {
+          const std::scoped_lock lock(mutex);
+          order += word;
+        },
+        lane);
+  }
+  void release() {
+    {
+      const std::scoped_lock lock(mutex);
+      go = true;
+    }
+    released.notify_all();
+  }
+
+  std::mutex mutex;
+  std::condition_variable released;
+  bool go = false;
+  std::string order;
+  WorkerPool pool{"test", 1, 10};
+};
+
+TEST_F(Lanes, TakeTurnsWhateverWaitsInThem) {
+  block("a");
+  block("b");  // the one thread more
+  for (int i = 0; i < 5; ++i) EXPECT_TRUE(note("a", "a"));
+  for (int i = 0; i < 2; ++i) EXPECT_TRUE(note("c", "c"));
+  release();
+  pool.stop();
+  EXPECT_EQ(order.size(), 7U);
+  EXPECT_LE(order.rfind('c'), 4U) << order;  // each behind one of "a", where two threads take tasks
+}
+
+TEST_F(Lanes, AreNotHeldUpByOneThatIsFullOfLongTasks) {
+  block("a");
+  EXPECT_TRUE(note("a", "a"));
+  EXPECT_TRUE(note("b", "b"));
+  std::string seen;
+  while (seen.empty()) {
+    std::this_thread::yield();
+    const std::scoped_lock lock(mutex);
+    seen = order;
+  }
+  EXPECT_EQ(seen, "b") << "the one thread more is not for the lane that has all others";
+  release();
+  pool.stop();
+  EXPECT_EQ(order, "ba");
+}
+
+TEST_F(Lanes, KeepTheirShareOfTheQueue) {
+  block("a");
+  block("b");
+  for (int i = 0; i < 10; ++i) EXPECT_TRUE(note("a", "a"));
+  EXPECT_FALSE(note("a", "a"));
+  EXPECT_TRUE(note("b", "b")) << "a lane that has little waiting is not locked out";
+  EXPECT_TRUE(note("c", "c"));
+  EXPECT_EQ(pool.queued(), 12U);
+  release();
+  pool.stop();
+  EXPECT_EQ(order.size(), 12U);
 }
 
 TEST(RunOn, BringsTheResultBackToTheIoThread) {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -104,11 +105,13 @@ struct AsResult<Result<R>> {
 };
 }  // namespace detail
 
-/// Runs blocking `work` (a callable returning T or Result<T>) on `pool` and resumes on the caller's io thread.
-/// kUnavailable when the queue is full. Name the lambda first, then await: g++ 12 destroys a capturing lambda written
-/// inside a co_await expression twice. What `work` holds must own its data.
+/// Runs blocking `work` (a callable returning T or Result<T>) on `pool` and resumes on the caller's io thread. `lane` is
+/// whose work it is (the tenant's id, which outlives the call); lanes take turns. kUnavailable when the queue is full. Name
+/// the lambda first, then await: g++ 12 destroys a capturing lambda written inside a co_await expression twice. What `work`
+/// holds must own its data.
 template <class Work>
-Task<typename detail::AsResult<std::invoke_result_t<Work&>>::type> run_on(WorkerPool& pool, Work work) {
+Task<typename detail::AsResult<std::invoke_result_t<Work&>>::type> run_on(WorkerPool& pool, std::string_view lane,
+                                                                          Work work) {
   using R = typename detail::AsResult<std::invoke_result_t<Work&>>::type;
   OneShot<R> shot;
   auto job = [shot, work = std::move(work)]() mutable {
@@ -119,13 +122,20 @@ Task<typename detail::AsResult<std::invoke_result_t<Work&>>::type> run_on(Worker
       shot.set(R(work()));
     }
   };
-  if (!pool.try_submit(std::move(job))) co_return Error::unavailable("the server is at its limit of queued work");
+  if (!pool.try_submit(std::move(job), lane)) co_return Error::unavailable("the server is at its limit of queued work");
   co_return co_await shot.take();
+}
+
+/// The same for the house's own work.
+template <class Work>
+Task<typename detail::AsResult<std::invoke_result_t<Work&>>::type> run_on(WorkerPool& pool, Work work) {
+  return run_on(pool, std::string_view(), std::move(work));
 }
 
 /// The same for a step of work that was admitted already (see WorkerPool::submit_admitted).
 template <class Work>
-Task<typename detail::AsResult<std::invoke_result_t<Work&>>::type> run_admitted(WorkerPool& pool, Work work) {
+Task<typename detail::AsResult<std::invoke_result_t<Work&>>::type> run_admitted(WorkerPool& pool, std::string_view lane,
+                                                                                Work work) {
   using R = typename detail::AsResult<std::invoke_result_t<Work&>>::type;
   OneShot<R> shot;
   auto job = [shot, work = std::move(work)]() mutable {
@@ -136,7 +146,7 @@ Task<typename detail::AsResult<std::invoke_result_t<Work&>>::type> run_admitted(
       shot.set(R(work()));
     }
   };
-  if (!pool.submit_admitted(std::move(job))) co_return Error::unavailable("the server is stopping");
+  if (!pool.submit_admitted(std::move(job), lane)) co_return Error::unavailable("the server is stopping");
   co_return co_await shot.take();
 }
 

@@ -143,6 +143,10 @@ class HttpClient::Impl {
     option(CURLOPT_HEADERFUNCTION, &keep_retry_after);
     option(CURLOPT_HEADERDATA, &answer);
     if (!settings.ca_file.empty()) option(CURLOPT_CAINFO, settings.ca_file.c_str());
+    if (!settings.certificate.empty()) {
+      option(CURLOPT_SSLCERT, settings.certificate.c_str());
+      option(CURLOPT_SSLKEY, settings.key.empty() ? settings.certificate.c_str() : settings.key.c_str());
+    }
     if (!settings.unix_socket.empty()) option(CURLOPT_UNIX_SOCKET_PATH, settings.unix_socket.c_str());
     if (!settings.token.empty()) {
       option(CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
@@ -178,6 +182,7 @@ class HttpClient::Impl {
         case CURLE_URL_MALFORMAT:
         case CURLE_UNSUPPORTED_PROTOCOL:
         case CURLE_PEER_FAILED_VERIFICATION:
+        case CURLE_SSL_CERTPROBLEM:
         case CURLE_SSL_CACERT_BADFILE: return Error::invalid(std::move(what));
         default: return Error::unavailable(std::move(what));
       }

@@ -15,6 +15,8 @@ struct HttpClientSettings {
   std::string token;        ///< bearer token; empty: none
   std::string ca_file;      ///< PEM of authorities to trust instead of the system's
   std::string unix_socket;  ///< connect here whatever the URL's host is
+  std::string certificate{};  ///< PEM of a certificate to show; empty: none
+  std::string key{};          ///< PEM of its private key; empty: in the same file
 };
 
 struct HttpAnswer {

@@ -189,6 +189,11 @@ void add_store(CLI::App& store, StoreOptions& options) {
       ->type_name("N");
   store.add_option("--token", options.token, "Bearer token")->envname("GANTRY_STORE_TOKEN");
   store.add_option("--ca", options.ca_file, "Authorities to trust instead of the system's (PEM)")->type_name("FILE");
+  auto* const certificate =
+      store.add_option("--cert", options.certificate, "A certificate to show to the server (PEM)")->type_name("FILE");
+  store.add_option("--key", options.key, "Its private key (PEM), unless the same file holds it")
+      ->type_name("FILE")
+      ->needs(certificate);
   store.add_option("--report", options.report, "Write what became of every file, a JSON object a line")
       ->type_name("FILE");
   store

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "gantry/observe/log.hpp"
+#include "gantry/server/process_limits.hpp"
 
 namespace gantry::cli {
 namespace {
@@ -19,11 +20,12 @@ extern "C" void end_at_once(int) { _exit(kEndedBySignal); }
 /// What was acknowledged is durable, so ending hard loses nothing; what hangs is given up.
 extern "C" void end_late(int) { _exit(0); }
 
-sigset_t stop_signals() {
+sigset_t awaited_signals() {
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGHUP);
   return signals;
 }
 
@@ -35,9 +37,10 @@ void print_ready(const std::string& line) {
 }
 
 int run_service(const char* command, const config::Settings& settings,
-                const std::function<Result<std::function<void()>>(observe::Log&)>& start) {
+                const std::function<Result<Service>(observe::Log&)>& start) {
+  if (!settings.data.core_dumps) server::forbid_core_dumps();
   // Blocked before any thread begins, so that all inherit it and the signals wait for sigwait below.
-  const sigset_t signals = stop_signals();
+  sigset_t signals = awaited_signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 
   observe::LogSettings log_settings;
@@ -46,22 +49,29 @@ int run_service(const char* command, const config::Settings& settings,
   observe::Log log(log_settings);
   for (const auto& warning : settings.warnings) log.warn(warning);
 
-  auto stop = start(log);
-  if (!stop) {
+  auto service = start(log);
+  if (!service) {
     log.flush();
-    std::fprintf(stderr, "gantry %s: %s\n", command, stop.error().detail().c_str());
+    std::fprintf(stderr, "gantry %s: %s\n", command, service.error().detail().c_str());
     return 2;
   }
 
+  if (!service->reload) {
+    sigset_t hangup;
+    sigemptyset(&hangup);
+    sigaddset(&hangup, SIGHUP);
+    sigdelset(&signals, SIGHUP);
+    pthread_sigmask(SIG_UNBLOCK, &hangup, nullptr);
+  }
   int signal = 0;
-  sigwait(&signals, &signal);
+  while (sigwait(&signals, &signal) == 0 && signal == SIGHUP) service->reload();
   log.info("stopping", {{"signal", signal == SIGINT ? "SIGINT" : "SIGTERM"}});
   std::signal(SIGTERM, &end_at_once);
   std::signal(SIGINT, &end_at_once);
   std::signal(SIGALRM, &end_late);
   alarm(kEndSeconds);
   pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
-  (*stop)();
+  service->stop();
   log.info("stopped");
   return 0;
 }

@@ -25,6 +25,10 @@
 namespace gantry::cli {
 namespace {
 
+HttpClientSettings client_settings(const StoreOptions& options) {
+  return {options.token, options.ca_file, "", options.certificate, options.key};
+}
+
 using namespace std::chrono_literals;
 
 constexpr int kAllAccepted = 0, kSomeRefused = 1, kCouldNotWork = 2;
@@ -78,7 +82,7 @@ class StoreRun {
 
  private:
   void work() {
-    HttpClient client({options_.token, options_.ca_file, ""});
+    HttpClient client(client_settings(options_));
     while (!stopping()) {
       const std::size_t at = next_++;
       if (at >= files_.size()) return;
@@ -181,7 +185,7 @@ thread_local std::uint64_t StoreRun::moved_of_last_ = 0;
 /// The archive's own identity, which Gantry tells at /healthz: a ledger must not believe that a new, empty archive at
 /// an old address holds what the old one took. "" when the server is no Gantry. kUnavailable when it can't be reached.
 Result<std::string> archive_identity(const StoreOptions& options) {
-  HttpClient client({options.token, options.ca_file, ""});
+  HttpClient client(client_settings(options));
   const std::string url = origin_of(options.to) + "/healthz";
   auto answer = client.get(url);
   for (int attempt = 0; !answer && answer.error().kind() == ErrorKind::kUnavailable && attempt < 3 && interrupted == 0;

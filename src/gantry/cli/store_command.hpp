@@ -12,6 +12,8 @@ struct StoreOptions {
   unsigned parallel = 8;           ///< requests at a time
   std::string token;               ///< bearer token
   std::string ca_file;             ///< authorities to trust instead of the system's
+  std::string certificate;         ///< PEM of a certificate to show, for servers that ask for one
+  std::string key;                 ///< PEM of its key; "": in the same file
   std::string report;              ///< JSON lines, one per file
   std::string ledger;              ///< "": the default place
   bool fresh = false;              ///< forget what earlier runs sent

@@ -109,6 +109,7 @@ class Loader {
       refuse("dicomweb.limit_default = " + std::to_string(settings_.dicomweb.limit_default) +
              ": expected at most dicomweb.limit_most, which is " + std::to_string(settings_.dicomweb.limit_most));
     }
+    check_tls();
     if (!errors_.empty()) return Error::invalid(std::move(errors_));
     const auto& dir = settings_.data.dir;
     if (settings_.index.url.empty()) settings_.index.url = "sqlite:" + (dir / "index.sqlite").string();
@@ -180,6 +181,25 @@ class Loader {
       settings_.sources[setting.info.name()] = source;
     } else {
       refuse((given.starts_with(where) ? "" : where + ": ") + given + ": " + assigned.error().detail());
+    }
+  }
+
+  void check_tls() {
+    const auto& tls = settings_.tls;
+    if (tls.certificate.empty() != tls.key.empty()) {
+      refuse("tls.certificate and tls.key: expected both, or none");
+    }
+    if (tls.client != "none" && tls.client_ca.empty()) {
+      refuse("tls.client = \"" + tls.client + "\": expected tls.client_ca, the authorities that are believed");
+    }
+    if (tls.client != "none" && tls.certificate.empty()) {
+      refuse("tls.client = \"" + tls.client + "\": expected tls.certificate, as there is no TLS without");
+    }
+    if (tls.client == "none" && !tls.client_rules.empty()) {
+      refuse("tls.client_rules: expected tls.client = \"optional\" or \"required\", as nobody is asked for a certificate");
+    }
+    if (tls.client == "none" && !tls.client_ca.empty()) {
+      settings_.warnings.emplace_back("tls.client_ca is not used: tls.client is none, so clients are not asked for certificates");
     }
   }
 

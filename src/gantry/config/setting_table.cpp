@@ -36,6 +36,7 @@ Look look_of(ValueKind kind) {
     case ValueKind::kAddresses: return {"ADDRESS,…", "a list of IP addresses, e.g. 10.0.0.2,::1"};
     case ValueKind::kOrigins: return {"ORIGIN,…", "a list of origins, e.g. https://viewer.example, or *"};
     case ValueKind::kPath: return {"DIR", "a path"};
+    case ValueKind::kFile: return {"FILE", "the path of a file, or nothing"};
     case ValueKind::kSwitch: return {"true|false", "true or false"};
     case ValueKind::kCount: return {"NUMBER", "a whole number"};
     case ValueKind::kBytes: return {"BYTES", "a size such as 4096, 32kB or 16GB"};
@@ -144,13 +145,49 @@ void add_http(Builder& table) {
       .within(kSecond, 7 * 24 * kHour);
 }
 
+void add_tls(Builder& table) {
+  using K = ValueKind;
+  table
+      .add("tls", "certificate", K::kFile, GANTRY_AT(tls, certificate),
+           "PEM file of the HTTP listener's certificate, followed by those between it and its authority. Nothing: no TLS.")
+      .add("tls", "key", K::kFile, GANTRY_AT(tls, key), "PEM file of its private key, without a password.")
+      .add("tls", "client_ca", K::kFile, GANTRY_AT(tls, client_ca),
+           "PEM file of the authorities whose client certificates are believed; it may hold their revocation lists.")
+      .add("tls", "client", K::kChoice, GANTRY_AT(tls, client),
+           "Whether clients show a certificate: `none` are asked, one is `optional`, or one is `required`.")
+      .choices({"none", "optional", "required"})
+      .add("tls", "client_rules", K::kFile, GANTRY_AT(tls, client_rules),
+           "File that says which tenant and permissions a client's certificate stands for. Nothing: certificates let "
+           "connections in and say no more.")
+      .add("tls", "reload_interval", K::kDuration, GANTRY_AT(tls, reload_interval),
+           "How often these files are looked at; changed ones come into use for new connections. SIGHUP does so at once.")
+      .within(100, 24 * kHour)
+      .add("tls", "handshake_deadline", K::kDuration, GANTRY_AT(tls, handshake_deadline),
+           "How long a TLS handshake may take.")
+      .within(100, kHour)
+      .add("tls", "handshakes", K::kCount, GANTRY_AT(tls, handshakes),
+           "TLS handshakes at a time; one more ends the one that takes longest.")
+      .within(1, 1'000'000);
+}
+
+void add_limits(Builder& table) {
+  using K = ValueKind;
+  table
+      .add("limits", "tenant_requests_per_s", K::kCount, GANTRY_AT(limits, tenant_requests_per_s),
+           "Requests a second of each tenant on this node, unless the tenant has its own limit; more are 429. 0: no limit.")
+      .within(0, 1'000'000)
+      .add("limits", "tenant_concurrent", K::kCount, GANTRY_AT(limits, tenant_concurrent),
+           "Requests at a time of each tenant on this node, unless the tenant has its own limit; more are 429. 0: no limit.")
+      .within(0, 1'000'000);
+}
+
 void add_parts(Builder& table) {
   using K = ValueKind;
   table.add("dimse", "listen", K::kAddress, GANTRY_AT(dimse, listen), "Where DICOM associations are accepted.")
       .add("dimse", "aet", K::kAeTitle, GANTRY_AT(dimse, aet), "The AE title by which Gantry is called.")
       .add("index", "url", K::kIndexUrl, GANTRY_AT(index, url), "The index. Nothing: SQLite in the data folder.")
       .add("index", "connections", K::kCount, GANTRY_AT(index, connections),
-           "Connections to a database server, at most; 0 is two more than the threads that read the index.")
+           "Connections to a database server, at most; 0 is three more than the threads that read the index.")
       .within(0, 1000)
       .add("index", "connect_time", K::kDuration, GANTRY_AT(index, connect_time),
            "How long connecting to the database may take.")
@@ -283,8 +320,12 @@ void add_services(Builder& table) {
 std::vector<Setting> make_table() {
   Builder table;
   table.add("data", "dir", ValueKind::kPath, Place([](Settings& s) { return &s.data.dir; }),
-            "The folder that holds this Gantry: lock, secret and, unless other URLs are given, index and objects.").alias("--data");
+            "The folder that holds this Gantry: lock, secret and, unless other URLs are given, index and objects.").alias("--data")
+      .add("data", "core_dumps", ValueKind::kSwitch, Place([](Settings& s) { return &s.data.core_dumps; }),
+           "Lets a crash leave a core dump. It holds patient data and keys, so without this none is written.");
   add_http(table);
+  add_tls(table);
+  add_limits(table);
   add_parts(table);
   add_services(table);
   return table.take();

@@ -20,7 +20,7 @@ using Place = std::variant<std::string* (*)(Settings&), std::filesystem::path* (
                            std::vector<std::string>* (*)(Settings&)>;
 
 enum class ValueKind { kText, kAddress, kHttpUrl, kIndexUrl, kStorageUrl, kCacheUrl, kAeTitle, kChoice, kAddresses, kOrigins,
-                       kPath, kSwitch, kCount, kBytes, kDuration };
+                       kPath, kFile, kSwitch, kCount, kBytes, kDuration };
 
 struct Setting {
   SettingInfo info;

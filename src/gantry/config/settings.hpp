@@ -21,6 +21,7 @@ namespace gantry::config {
 struct Settings {
   struct Data {
     std::filesystem::path dir = "./gantry-data";  ///< lock, admin socket and, by default, index and objects
+    bool core_dumps = false;                      ///< a crash may leave memory, with patient data and keys, on the disk
   } data;
 
   struct Http {
@@ -46,6 +47,24 @@ struct Settings {
     std::chrono::milliseconds request_life{std::chrono::hours(6)};
   } http;
 
+  /// Of each tenant on this node, unless the tenant has its own; 0 is no limit.
+  struct Limits {
+    std::uint64_t tenant_requests_per_s = 0;
+    std::uint64_t tenant_concurrent = 0;
+  } limits;
+
+  /// All files are PEM.
+  struct Tls {
+    std::string certificate;      ///< the HTTP listener's, with those between it and its authority; empty: no TLS
+    std::string key;              ///< its private key, without a password
+    std::string client_ca;        ///< authorities of clients' certificates, and revocation lists
+    std::string client = "none";  ///< none, optional, required
+    std::string client_rules;     ///< who the certificates are (auth::CertificateRules); empty: nobody
+    std::chrono::milliseconds reload_interval{std::chrono::seconds(10)};
+    std::chrono::milliseconds handshake_deadline{std::chrono::seconds(10)};
+    std::uint64_t handshakes = 1024;  ///< at a time
+  } tls;
+
   struct Dimse {
     std::string listen = "127.0.0.1:11112";  ///< HOST:PORT
     std::string aet = "GANTRY";              ///< AE title, 1 to 16 characters
@@ -54,7 +73,7 @@ struct Settings {
   struct Index {
     std::string url;  ///< sqlite:PATH, postgresql://…, mysql://…, mongodb://…; load() fills in "sqlite:" in data.dir
     // Of databases behind a network.
-    std::uint64_t connections = 0;  ///< 0: two more than index threads
+    std::uint64_t connections = 0;  ///< 0: three more than index threads
     std::chrono::milliseconds connect_time{std::chrono::seconds(5)};
     std::chrono::milliseconds wait_time{std::chrono::seconds(5)};
     std::chrono::milliseconds statement_time{std::chrono::seconds(5)};

@@ -68,6 +68,7 @@ std::string another_value(const Setting& setting) {
     case ValueKind::kAddresses: return "10.0.0.1,::1";
     case ValueKind::kOrigins: return "https://a.example,http://localhost:3000";
     case ValueKind::kPath: return "/elsewhere";
+    case ValueKind::kFile: return "/elsewhere/file.pem";
     case ValueKind::kSwitch: return setting.info.default_text == "true" ? "false" : "true";
     case ValueKind::kCount: return setting.info.name().ends_with("_threshold") ? "55" : "123";
     case ValueKind::kBytes: return "1MB";
@@ -120,6 +121,9 @@ TEST(Settings, EveryOneTakesItsDefaultAndAnotherValueByAllThreeNames) {
     ASSERT_NE(other, setting.info.default_text);
     // limit_default may not be above limit_most, whichever of the two is tried.
     Environment environment{{"GANTRY_DICOMWEB_LIMIT_DEFAULT", "100"}, {"GANTRY_DICOMWEB_LIMIT_MOST", "200"}};
+    // What [tls] needs stands together.
+    environment.insert({{"GANTRY_TLS_CERTIFICATE", "c"}, {"GANTRY_TLS_KEY", "k"}, {"GANTRY_TLS_CLIENT_CA", "a"}});
+    environment.insert({"GANTRY_TLS_CLIENT", "optional"});
     environment[setting.info.environment] = other;
     const auto by_environment = load(std::nullopt, environment, {});
     ASSERT_TRUE(by_environment) << by_environment.error().detail();
@@ -287,6 +291,19 @@ TEST(ShownSettings, NameTheSourceAndHidePasswords) {
   EXPECT_THAT(text, HasSubstr("url = \"redis://user:***@127.0.0.1:6379/0\"  # --cache-url\n"));
   EXPECT_THAT(text, HasSubstr("conflict = \"reject\"  # default\n"));
   EXPECT_THAT(text, Not(HasSubstr("hunter2")));
+}
+
+TEST(Settings, OfTlsStandTogether) {
+  const std::string pair = "[tls]\ncertificate = \"c.pem\"\nkey = \"k.pem\"\n";
+  EXPECT_EQ(refusal(pair), "");
+  EXPECT_THAT(refusal("[tls]\ncertificate = \"c.pem\"\n"), HasSubstr("tls.certificate and tls.key: expected both, or none"));
+  EXPECT_THAT(refusal(pair + "client = \"required\"\n"), HasSubstr("expected tls.client_ca"));
+  EXPECT_THAT(refusal("[tls]\nclient = \"optional\"\nclient_ca = \"a.pem\"\n"), HasSubstr("expected tls.certificate"));
+  EXPECT_THAT(refusal(pair + "client_rules = \"rules\"\n"), HasSubstr("tls.client_rules: expected tls.client"));
+  EXPECT_EQ(refusal(pair + "client = \"required\"\nclient_ca = \"a.pem\"\nclient_rules = \"rules\"\n"), "");
+  const auto settings = load_text(pair + "client_ca = \"a.pem\"\n");
+  ASSERT_TRUE(settings);
+  EXPECT_THAT(settings->warnings, ElementsAre(HasSubstr("tls.client_ca is not used")));
 }
 
 TEST(Reference, HasEverySetting) {

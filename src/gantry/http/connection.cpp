@@ -60,6 +60,7 @@ void drop_forwarded(Headers& headers) {
 struct Connection::Exchange {
   Clock::time_point began;
   Request request;
+  TenantTurns::Place place;  ///< the tenant's, once it is known
   Method method = Method::kGet;
   int minor_version = 1;
   bool keep_alive = false;
@@ -226,7 +227,7 @@ Task<bool> Connection::exchange() {
 
   ConnectionBody body(wire_, input_, limits_, head, request.context.deadline);
   request.body = &body;
-  Response response = co_await respond_to(request, head);
+  Response response = co_await respond_to(exchange, head);
   request.body = nullptr;
 
   // Whatever the handler made of a body that broke off: the client is told what it did wrong.
@@ -249,7 +250,8 @@ Task<bool> Connection::exchange() {
   co_return true;
 }
 
-Task<Response> Connection::respond_to(Request& request, const RequestHead& head) {
+Task<Response> Connection::respond_to(Exchange& exchange, const RequestHead& head) {
+  Request& request = exchange.request;
   const Edge& edge = core_.edge;
   if (request.target == "*") {  // OPTIONS alone; see parse_head
     Response response;
@@ -281,10 +283,11 @@ Task<Response> Connection::respond_to(Request& request, const RequestHead& head)
   }
   request.parameters = std::move(match.parameters);
   request.route = match.route;
-  co_return co_await handle(*match.route, request);
+  co_return co_await handle(*match.route, exchange);
 }
 
-Task<Response> Connection::handle(const Route& route, Request& request) {
+Task<Response> Connection::handle(const Route& route, Exchange& exchange) {
+  Request& request = exchange.request;
   // Handlers return errors; an exception is a broken promise or the end of memory. It costs this request, not the
   // others.
   std::string thrown;
@@ -293,6 +296,8 @@ Task<Response> Connection::handle(const Route& route, Request& request) {
       auto refusal = co_await core_.edge.hooks.authorize(request, route.permission);
       if (refusal) co_return *std::move(refusal);
     }
+    exchange.place = core_.tenant_turns.enter(request.context.tenant.view(), exchange.began);
+    if (exchange.place.is_shared()) co_await exchange.place.next();
     co_return co_await route.handler(request);
   } catch (const std::exception& error) {
     thrown = error.what();
@@ -318,7 +323,7 @@ Task<bool> Connection::send(Exchange& exchange, Response response) {
     exchange.status = answer.status;
     exchange.keep_alive = answer.keep_alive;
 
-    Sender sender(wire_, core_.edge.disk, answer);
+    Sender sender(wire_, core_.edge.disk, exchange.place, answer);
     const Sender::Step step = sender.step();
     Sender::Outcome outcome = Sender::Outcome::kComplete;
     if (step != Sender::Step::kDone) {

@@ -51,8 +51,8 @@ class Connection final : public AllHook, public WaitingHook, public HandshakeHoo
   /// Reads up to the next complete head into head_, or says why there is none (refusal_).
   Task<Read> read_head();
   Task<bool> exchange();
-  Task<Response> respond_to(Request& request, const RequestHead& head);
-  Task<Response> handle(const Route& route, Request& request);
+  Task<Response> respond_to(Exchange& exchange, const RequestHead& head);
+  Task<Response> handle(const Route& route, Exchange& exchange);
   Task<void> refuse();
   /// False: the connection must end.
   Task<bool> send(Exchange& exchange, Response response);

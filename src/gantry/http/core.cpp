@@ -117,6 +117,7 @@ Core::Core(Edge& shared, std::size_t number)
     : edge(shared),
       wheel(io.get_executor()),
       handshake_turns(io.get_executor()),
+      tenant_turns(io.get_executor()),
       lists_(std::make_unique<Lists>()),
       work_(io.get_executor()),
       number_(number),

@@ -22,6 +22,7 @@
 #include "gantry/http/handshake_turns.hpp"
 #include "gantry/http/input_buffer.hpp"
 #include "gantry/http/server.hpp"
+#include "gantry/http/tenant_turns.hpp"
 #include "gantry/http/timer_wheel.hpp"
 
 namespace gantry::http {
@@ -100,6 +101,7 @@ class Core {
   boost::asio::io_context io{1};
   TimerWheel wheel;
   HandshakeTurns handshake_turns;
+  TenantTurns tenant_turns;
   BufferPool buffers;
 
   std::atomic<std::size_t> connections{0};

@@ -79,6 +79,7 @@ struct Request {
   std::shared_ptr<const tls::ClientCertificate> client_certificate;
   const Route* route = nullptr;  ///< what the path and method lead to; null: nothing, or it was not looked for
   RequestContext context;
+  std::shared_ptr<void> held;  ///< what is let go when the answer was sent or given up, e.g. a place among those that run
 
   /// A path parameter; "" when the route has none of that name.
   [[nodiscard]] const std::string& parameter(std::string_view name) const;

@@ -65,8 +65,8 @@ struct Sender::Feed {
   bool ended = false;
 };
 
-Sender::Sender(Wire& wire, WorkerPool& disk, Answer& answer)
-    : wire_(wire), disk_(disk), answer_(answer), pieces_(std::move(answer.plan.pieces)) {
+Sender::Sender(Wire& wire, WorkerPool& disk, const TenantTurns::Place& place, Answer& answer)
+    : wire_(wire), disk_(disk), place_(place), answer_(answer), pieces_(std::move(answer.plan.pieces)) {
   for (SendPiece& piece : pieces_) {
     auto* range = std::get_if<FileRange>(&piece);
     if (range == nullptr || range->file->fd() >= 0) continue;
@@ -229,7 +229,7 @@ Task<bool> Sender::fetch() {
     const std::uint64_t offset = range.offset;
     const std::uint64_t length = std::min<std::uint64_t>(range.length, kTurnBytes);
     auto job = [file = range.file, offset, length] { read_ahead(file->fd(), offset, length); };
-    auto read = co_await run_admitted(disk_, std::move(job));
+    auto read = co_await run_admitted(disk_, place_.tenant(), std::move(job));
     if (!read) {
       failure_ = read.error().detail();
       co_return false;
@@ -239,7 +239,7 @@ Task<bool> Sender::fetch() {
     co_return true;
   }
   auto job = [feed = feed_] { return feed->fill(); };
-  auto filled = co_await run_admitted(disk_, std::move(job));
+  auto filled = co_await run_admitted(disk_, place_.tenant(), std::move(job));
   if (!filled) {
     failure_ = filled.error().detail();
     co_return false;
@@ -254,11 +254,18 @@ Task<Sender::Outcome> Sender::run(Step first, std::chrono::milliseconds write_st
       case Step::kDone: co_return Outcome::kComplete;
       case Step::kGone: co_return Outcome::kGone;
       case Step::kBroken: co_return Outcome::kBroken;
-      case Step::kYield: co_await wire_.yield(); break;
+      case Step::kYield:
+        if (place_.is_shared()) {
+          co_await place_.next();
+        } else {
+          co_await wire_.yield();
+        }
+        break;
       case Step::kBlocked: {
         const Deadline until = std::min(deadline, Clock::now() + write_stall);
         const Wire::Ready ready = co_await wire_.wait_writable(until);
         if (ready != Wire::Ready::kYes) co_return Outcome::kGone;
+        if (place_.is_shared()) co_await place_.next();
         break;
       }
       case Step::kNeedsDisk: {

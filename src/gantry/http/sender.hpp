@@ -11,6 +11,7 @@
 
 #include "gantry/base/worker_pool.hpp"
 #include "gantry/http/answer.hpp"
+#include "gantry/http/tenant_turns.hpp"
 #include "gantry/http/wire.hpp"
 
 namespace gantry::http {
@@ -19,8 +20,8 @@ namespace gantry::http {
 /// no coroutine of its own; `run()` does the waiting for the others.
 class Sender {
  public:
-  /// Takes the answer's plan. `answer` outlives the sender.
-  Sender(Wire& wire, WorkerPool& disk, Answer& answer);
+  /// Takes the answer's plan. All outlive the sender; `place` says whose answer it is.
+  Sender(Wire& wire, WorkerPool& disk, const TenantTurns::Place& place, Answer& answer);
 
   enum class Step { kDone, kBlocked, kNeedsDisk, kYield, kGone, kBroken };
   Step step();
@@ -53,6 +54,7 @@ class Sender {
 
   Wire& wire_;
   WorkerPool& disk_;
+  const TenantTurns::Place& place_;
   const Answer& answer_;
   std::vector<SendPiece> pieces_;
   std::size_t at_ = 0;                     ///< the piece in work

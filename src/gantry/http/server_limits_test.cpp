@@ -1,4 +1,5 @@
 #include <filesystem>
+#include <mutex>
 #include <thread>
 
 #include <gmock/gmock.h>
@@ -321,6 +322,51 @@ TEST(Server, ThatNeverStartedStopsToo) {
   Server server(quiet_settings(), Router({}), {}, disk);
   server.stop(std::chrono::seconds(1));
   EXPECT_EQ(server.counters().connections_total, 0U);
+}
+
+TEST(Tenants, TakeTurnsOnAnIoThreadHoweverManyConnectionsOneHas) {
+  std::mutex mutex;
+  std::string order;
+  OneShot<int> blocked;
+  OneShot<int> go;
+  const auto note = get_route("/note", [&](Request& request) {
+    const std::scoped_lock lock(mutex);
+    order += request.context.tenant.str();
+    return respond(200, "text/plain", "noted");
+  });
+  // Holds the one io thread until everybody has sent a request.
+  const auto block = get_route("/block", [&](Request&) {
+    blocked.set(1);
+    return respond(200, "text/plain", std::to_string(go.wait()));
+  });
+  ServerHooks hooks;
+  hooks.authorize = [](Request& request, Permission) -> Task<std::optional<Response>> {
+    request.context.tenant = TenantId(std::string(request.headers.get("x-tenant").value_or("")));
+    co_return std::nullopt;
+  };
+  ServerSettings settings = quiet_settings();
+  settings.io_threads = 1;
+  TestServer test({note, block}, settings, hooks);
+  std::vector<Client> crowd;
+  for (int i = 0; i < 16; ++i) crowd.push_back(test.connect());
+  Client guest = test.connect();
+  for (auto& client : crowd) ASSERT_EQ(client.get("/note", "x-tenant: c\r\n").status, 200);
+  ASSERT_EQ(guest.get("/note", "x-tenant: g\r\n").status, 200);
+  Client blocker = test.connect();
+  blocker.send("GET /block HTTP/1.1\r\nHost: t\r\nx-tenant: b\r\n\r\n");
+  (void)blocked.wait();
+  {
+    const std::scoped_lock lock(mutex);
+    order.clear();
+  }
+  for (auto& client : crowd) client.send("GET /note HTTP/1.1\r\nHost: t\r\nx-tenant: c\r\n\r\n");
+  guest.send("GET /note HTTP/1.1\r\nHost: t\r\nx-tenant: g\r\n\r\n");
+  go.set(1);
+  ASSERT_EQ(guest.read().status, 200);
+  for (auto& client : crowd) ASSERT_EQ(client.read().status, 200);
+  const std::scoped_lock lock(mutex);
+  EXPECT_EQ(order.size(), 17U);
+  EXPECT_LE(order.find('g'), 2U) << order;
 }
 
 }  // namespace

@@ -18,14 +18,17 @@
 #include "gantry/server/audit_relay.hpp"
 #include "gantry/server/audit_spool.hpp"
 #include "gantry/server/audit_trail.hpp"
+#include "gantry/server/certificate_authenticator.hpp"
 #include "gantry/server/data_folder.hpp"
 #include "gantry/server/gatekeeper.hpp"
 #include "gantry/server/janitor.hpp"
+#include "gantry/server/listener_tls.hpp"
 #include "gantry/server/process_limits.hpp"
 #include "gantry/server/providers.hpp"
 #include "gantry/server/readiness.hpp"
 #include "gantry/server/series_workers.hpp"
 #include "gantry/server/site_routes.hpp"
+#include "gantry/server/tenant_limiter.hpp"
 
 namespace gantry::server {
 namespace {
@@ -99,7 +102,8 @@ dicomweb::Settings tenant_settings(dicomweb::Settings web, const TenantId& tenan
   return web;
 }
 
-http::ServerSettings http_settings(const config::Settings& settings, std::uint64_t open_files, std::string socket) {
+http::ServerSettings http_settings(const config::Settings& settings, std::uint64_t open_files, std::string socket,
+                                   std::shared_ptr<tls::ServerIdentity> identity) {
   const auto& from = settings.http;
   http::ServerSettings to;
   to.listen = from.listen;
@@ -107,6 +111,9 @@ http::ServerSettings http_settings(const config::Settings& settings, std::uint64
   to.cors.allowed_origins = from.cors_origins;
   to.trusted_proxies = from.trusted_proxies;
   to.unix_socket = std::move(socket);
+  to.identity = std::move(identity);
+  to.limits.handshakes = settings.tls.handshakes;
+  to.limits.handshake_deadline = settings.tls.handshake_deadline;
   to.limits.connections = connections_for(from.connections, open_files);
   to.limits.connections_per_address = from.connections_per_address;
   to.limits.header_bytes = from.header_bytes;
@@ -134,7 +141,7 @@ JanitorSettings janitor_settings(const config::Settings& settings) {
 }
 
 Result<void> check_exposure(const config::Settings& settings) {
-  if (is_loopback(settings.http.listen) || settings.http.insecure_open) return {};
+  if (is_loopback(settings.http.listen) || settings.http.insecure_open || !settings.tls.client_rules.empty()) return {};
   return Error::invalid("http.listen = \"" + settings.http.listen +
                         "\" can be reached from other machines, but no authentication is "
                         "configured: everybody there could read and delete everything. Listen on 127.0.0.1, or say "
@@ -195,9 +202,14 @@ class App::Parts {
   Parts(config::Settings given, observe::Log& log_to, DataFolder locked,
         std::unique_ptr<index::InstanceIndex> opened_index, std::unique_ptr<storage::ObjectStore> opened_objects,
         std::unique_ptr<cache::SharedCache> opened_cache, std::unique_ptr<audit::Spool> opened_spool,
-        std::unique_ptr<audit::Relay> opened_relay)
+        std::unique_ptr<audit::Relay> opened_relay,
+        std::shared_ptr<tls::ServerIdentity> given_identity,
+        std::unique_ptr<CertificateAuthenticator> given_certificates)
       : settings(std::move(given)),
         log(log_to),
+        identity(std::move(given_identity)),
+        certificates(std::move(given_certificates)),
+        tls(identity ? std::make_unique<ListenerTls>(identity, settings, log, metrics) : nullptr),
         folder(std::move(locked)),
         open_files(raise_open_files()),
         index(std::move(opened_index)),
@@ -220,7 +232,7 @@ class App::Parts {
                    versions.get(), index_pool, disk_pool, tenant_settings(web.settings, tenant)},
         site{*index,       *objects, index_pool,        disk_pool,
              web.settings, facts(),  folder.identity(), [this] { return metrics.text(); }},
-        server(http_settings(settings, open_files, folder.admin_socket()), http::Router(routes()), hooks(), disk_pool),
+        server(http_settings(settings, open_files, folder.admin_socket(), identity), http::Router(routes()), hooks(), disk_pool),
         janitor(*index, *objects, janitor_settings(settings),
                 [this](bool failed, const std::string& words) {
                   log.write(failed ? observe::LogLevel::kWarn : observe::LogLevel::kInfo, words, {});
@@ -259,17 +271,33 @@ class App::Parts {
   http::ServerHooks hooks() {
     http::ServerHooks made;
     made.authorize = [this](http::Request& request, http::Permission permission) {
-      return gatekeeper.admit(request, permission);
+      return authorize(request, permission);
     };
     made.answering = [this](const http::Request& request, const http::Response& response) {
       return audit_trail.answering(request, response);
     };
+    if (tls) {
+      made.handshake = [this](const http::HandshakeRecord& record) { tls->note(record); };
+    }
     made.log = [this](const http::AccessRecord& record) {
       audit_trail.finished(record);
       count_requests(metrics, record);
+      limiter.note(record);
       log_access(log, record);
     };
     return made;
+  }
+
+  Task<std::optional<http::Response>> authorize(http::Request& request, http::Permission permission) {
+    auto refusal = co_await gatekeeper.admit(request, permission);
+    if (!refusal && permission != http::Permission::kPublic) refusal = limiter.admit(request);
+    co_return refusal;
+  }
+
+  std::vector<Authenticator*> authenticators() const {
+    std::vector<Authenticator*> all;
+    if (certificates) all.push_back(certificates.get());
+    return all;
   }
 
   PageFacts facts() const {
@@ -279,8 +307,9 @@ class App::Parts {
     facts.index = config::redact_url(settings.index.url);
     facts.storage = config::redact_url(settings.storage.url);
     facts.cache = settings.cache.url.empty() ? "memory" : "memory, " + config::redact_url(settings.cache.url);
-    facts.authentication =
-        is_loopback(settings.http.listen) ? "none; this machine only" : "none, open to every machine that reaches it";
+    facts.authentication = certificates                         ? "client certificates"
+                           : is_loopback(settings.http.listen) ? "none; this machine only"
+                                                               : "none, open to every machine that reaches it";
     return facts;
   }
 
@@ -404,7 +433,7 @@ class App::Parts {
   }
 
   std::string ready_line() const {
-    const std::string address = "http://" + address_with(settings.http.listen, server.port());
+    const std::string address = (tls ? "https://" : "http://") + address_with(settings.http.listen, server.port());
     return "Gantry " + std::string(version()) + " is ready: " + address + "/ (DICOMweb at " + address + kBasePath +
            "), dimse " + settings.dimse.listen + " not in this build, index " + config::redact_url(settings.index.url) +
            ", storage " + config::redact_url(settings.storage.url) + ", cache " + site.facts.cache +
@@ -426,9 +455,12 @@ class App::Parts {
   const TenantId tenant{kDefaultTenant};
   const config::Settings settings;
   observe::Log& log;
+  observe::Metrics metrics;
+  const std::shared_ptr<tls::ServerIdentity> identity;           ///< null: no TLS
+  const std::unique_ptr<CertificateAuthenticator> certificates;  ///< null: they stand for nobody
+  const std::unique_ptr<ListenerTls> tls;                        ///< null without an identity
   DataFolder folder;
   const std::uint64_t open_files;
-  observe::Metrics metrics;
   std::unique_ptr<index::InstanceIndex> index;
   std::unique_ptr<storage::ObjectStore> objects;
   std::unique_ptr<cache::SharedCache> cache;  ///< null: none is configured
@@ -446,7 +478,8 @@ class App::Parts {
   archive::DeleteService deletes;
   archive::QueryService queries;
   const OpenAccess access{tenant};
-  const Gatekeeper gatekeeper{access, {}};
+  const Gatekeeper gatekeeper{access, authenticators()};
+  TenantLimiter limiter{settings, metrics};
   dicomweb::Services web;
   dicomweb::Services tenant_web;
   Site site;
@@ -458,6 +491,8 @@ class App::Parts {
 Result<std::unique_ptr<App>> App::start(const config::Settings& settings, observe::Log& log,
                                         std::function<void(const std::string& line)> ready) {
   GANTRY_TRY(check_exposure(settings));
+  GANTRY_LET(auto identity, load_identity(settings));
+  GANTRY_LET(auto certificates, CertificateAuthenticator::open(settings, log));
   GANTRY_LET(auto cache, open_cache(settings));
   GANTRY_LET(auto folder, DataFolder::open(settings.data.dir));
   const auto readiness = std::make_shared<Readiness>(std::move(ready));
@@ -466,8 +501,9 @@ Result<std::unique_ptr<App>> App::start(const config::Settings& settings, observ
   GANTRY_LET(auto spool, open_spool(settings, folder, log));
   GANTRY_LET(auto relay, open_relay(settings, folder, *index, log));
   auto parts = std::make_unique<Parts>(settings, log, std::move(folder), std::move(index), std::move(objects),
-                                       std::move(cache), std::move(spool), std::move(relay));
-  if (!is_loopback(settings.http.listen)) {
+                                       std::move(cache), std::move(spool), std::move(relay),
+                                       std::move(identity), std::move(certificates));
+  if (!is_loopback(settings.http.listen) && parts->gatekeeper.is_open()) {
     log.warn(
         "serving beyond this machine without authentication: everybody who reaches it can read and delete everything");
   }
@@ -482,6 +518,11 @@ Result<std::unique_ptr<App>> App::start(const config::Settings& settings, observ
 App::App(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
 App::~App() { stop(std::chrono::seconds(0)); }
+
+void App::reload() {
+  if (parts_->tls) parts_->tls->reload();
+  if (parts_->certificates) parts_->certificates->reload();
+}
 
 void App::stop(std::chrono::seconds grace) { parts_->stop(grace); }
 

@@ -28,6 +28,8 @@ class App {
   /// Stops what still runs, the last part first.
   ~App();
 
+  /// Reads again what may change while it runs: the certificates of `[tls]`. Thread-safe; returns at once.
+  void reload();
   /// Not ready any more; lets running requests finish until `grace` passed. Idempotent.
   void stop(std::chrono::seconds grace);
 

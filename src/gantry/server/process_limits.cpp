@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include <sys/prctl.h>
 #include <sys/resource.h>
 
 namespace gantry::server {
@@ -13,6 +14,15 @@ std::uint64_t raise_open_files() {
   limit.rlim_cur = limit.rlim_max;
   if (setrlimit(RLIMIT_NOFILE, &limit) != 0) return before;
   return limit.rlim_cur;
+}
+
+void forbid_core_dumps() {
+  const rlimit none{0, 0};
+  setrlimit(RLIMIT_CORE, &none);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  // The limit alone does not hold for a core_pattern that pipes into a program (core(5)).
+  prctl(PR_SET_DUMPABLE, 0);
+#endif
 }
 
 std::size_t connections_for(std::size_t wanted, std::uint64_t open_files) {

@@ -12,4 +12,8 @@ namespace gantry::server {
 /// index and the log find room however many clients come (DESIGN §13).
 [[nodiscard]] std::size_t connections_for(std::size_t wanted, std::uint64_t open_files);
 
+/// Keeps this process's memory, which holds patient data and keys, off the disk when it crashes: no core file, and no
+/// reading by other processes of the same user (prctl(2), PR_SET_DUMPABLE). Sanitizers need the latter and keep it.
+void forbid_core_dumps();
+
 }  // namespace gantry::server

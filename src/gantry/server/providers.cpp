@@ -33,7 +33,7 @@ Result<void> make_folder(const std::filesystem::path& folder) {
 index::SqliteSettings sqlite_settings(const config::IndexUrl& url) {
   index::SqliteSettings sqlite;
   sqlite.path = url.path;
-  sqlite.readers = index_threads();
+  sqlite.readers = index_threads() + 1;  // the pool's spare thread reads, too
   return sqlite;
 }
 
@@ -43,7 +43,7 @@ Settings server_settings(const config::Settings& settings) {
   Settings server;
   if constexpr (requires { server.url; }) server.url = settings.index.url;
   server.connections =
-      settings.index.connections != 0 ? static_cast<unsigned>(settings.index.connections) : index_threads() + 2;
+      settings.index.connections != 0 ? static_cast<unsigned>(settings.index.connections) : index_threads() + 3;
   server.connect_time = settings.index.connect_time;
   server.wait_time = settings.index.wait_time;
   server.statement_time = settings.index.statement_time;

@@ -16,6 +16,7 @@
 #include "gantry/base/handle.hpp"
 #include "gantry/base/result.hpp"
 #include "gantry/tls/client_certificate.hpp"
+#include "gantry/tls/small_file.hpp"
 
 namespace gantry::tls {
 
@@ -27,9 +28,6 @@ using ContextHandle = Handle<SSL_CTX, &SSL_CTX_free>;
 
 /// The reason of this thread's oldest OpenSSL error, and forgets them all; `otherwise` when there is none.
 [[nodiscard]] std::string openssl_words(const char* otherwise);
-
-/// A whole small file. Errors name the path: kNotFound, kInvalid (over 1 MB, or a folder), kUnavailable.
-Result<std::string> read_small_file(const std::filesystem::path& path);
 
 /// A certificate followed by those between it and its authority.
 struct CertificateChain {

@@ -161,16 +161,16 @@ Result<std::shared_ptr<ServerIdentity>> ServerIdentity::load(const ServerFiles& 
   return identity;
 }
 
-Result<ServerIdentity::Reload> ServerIdentity::reload() {
+Result<bool> ServerIdentity::reload() {
   const std::scoped_lock lock(reloading_);
   GANTRY_LET(auto loaded, read());
   const auto current = loaded_.load();
-  if (loaded == current) return Reload::kUnchanged;
+  if (loaded == current) return false;
   if (loaded->facts.expires <= std::chrono::system_clock::now() && current->facts.expires > loaded->facts.expires) {
     return Error::invalid(files_.certificate.string() + " has expired");
   }
   loaded_.store(std::move(loaded));
-  return Reload::kReloaded;
+  return true;
 }
 
 std::unique_ptr<Channel> ServerIdentity::accept(int socket) const {

@@ -36,10 +36,9 @@ class ServerIdentity {
   static Result<std::shared_ptr<ServerIdentity>> load(const ServerFiles& files);
   ~ServerIdentity();
 
-  enum class Reload { kUnchanged, kReloaded };
-  /// Reads the files again. What is wrong, or a pair that is half replaced, changes nothing for those who connect: they
+  /// Reads the files again: true when they had changed and are in use now. What is wrong, or a pair that is half replaced, changes nothing for those who connect: they
   /// get the certificate that was there. Errors as of load(), and kInvalid for one that expired.
-  Result<Reload> reload();
+  Result<bool> reload();
 
   /// A session for a connected, non-blocking socket, which must outlive it and is not closed by it; null: out of memory.
   [[nodiscard]] std::unique_ptr<Channel> accept(int socket) const;

@@ -6,8 +6,8 @@
 
 namespace gantry::tls {
 
-Watcher::Watcher(std::shared_ptr<ServerIdentity> identity, std::chrono::milliseconds interval, Told told)
-    : identity_(std::move(identity)), interval_(interval), told_(std::move(told)), thread_([this] { run(); }) {
+Watcher::Watcher(Look look, std::chrono::milliseconds interval, Told told)
+    : look_(std::move(look)), interval_(interval), told_(std::move(told)), thread_([this] { run(); }) {
   pthread_setname_np(thread_.native_handle(), "gantry-tls");
 }
 
@@ -47,8 +47,8 @@ void Watcher::run() {
 }
 
 void Watcher::look(bool asked) {
-  const auto outcome = identity_->reload();
-  if (outcome && *outcome == ServerIdentity::Reload::kUnchanged) {
+  const auto outcome = look_();
+  if (outcome && !*outcome) {
     last_failure_.clear();
     return;
   }
@@ -59,7 +59,7 @@ void Watcher::look(bool asked) {
     const std::scoped_lock lock(mutex_);
     ++(failure.empty() ? counters_.reloaded : counters_.failed);
   }
-  told_(identity_->facts(), failure);
+  told_(failure);
 }
 
 }  // namespace gantry::tls

@@ -9,18 +9,20 @@
 #include <string>
 #include <thread>
 
-#include "gantry/tls/server_identity.hpp"
+#include "gantry/base/result.hpp"
 
 namespace gantry::tls {
 
-/// Reads an identity's files again when they changed, on a thread of its own: looked at every `interval`, since files
-/// that come by rename, by a symbolic link or over a network tell nobody, and at once when someone asks.
+/// Has files read again when they changed, on a thread of its own: looked at every `interval`, since files that come by
+/// rename, by a symbolic link or over a network tell nobody, and at once when someone asks.
 class Watcher {
  public:
-  /// What became of a change. `failure` is empty when the new files are in use. Told once per change.
-  using Told = std::function<void(const ServerIdentity::Facts& in_use, const std::string& failure)>;
+  /// Reads again: true when something new is in use, false when nothing changed, or why what is new can't be used.
+  using Look = std::function<Result<bool>()>;
+  /// What became of a change: "" when it is in use, else the failure. Told once per change.
+  using Told = std::function<void(const std::string& failure)>;
 
-  Watcher(std::shared_ptr<ServerIdentity> identity, std::chrono::milliseconds interval, Told told);
+  Watcher(Look look, std::chrono::milliseconds interval, Told told);
   ~Watcher();
   Watcher(const Watcher&) = delete;
   Watcher& operator=(const Watcher&) = delete;
@@ -37,7 +39,7 @@ class Watcher {
   void run();
   void look(bool asked);
 
-  const std::shared_ptr<ServerIdentity> identity_;
+  const Look look_;
   const std::chrono::milliseconds interval_;
   const Told told_;
   mutable std::mutex mutex_;

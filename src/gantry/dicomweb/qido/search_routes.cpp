@@ -137,7 +137,7 @@ Task<Response> search(Services& services, Request& request, Level level) {
     if (auto unchanged = not_modified(job.conditional, job.etag())) co_return *std::move(unchanged);
   }
   auto work = [job = std::move(job)]() mutable { return job.run(); };
-  auto response = co_await run_on(services.index_pool, std::move(work));
+  auto response = co_await run_on(services.index_pool, request.context.tenant.view(), std::move(work));
   if (!response) co_return search_problem(response.error());
   co_return *std::move(response);
 }

@@ -33,6 +33,7 @@ stow::BrokenBody broken_body(const Error& error) {
 /// parts, because only the oldest is ever awaited.
 Task<Result<void>> receive(Services& services, Request& request, std::shared_ptr<InstanceReceiver> receiver,
                            std::vector<archive::StoreOutcome>& outcomes) {
+  const std::string_view lane = request.context.tenant.view();
   for (;;) {
     auto chunk = co_await request.body->next();
     if (!chunk) co_return std::move(chunk).error();
@@ -40,7 +41,7 @@ Task<Result<void>> receive(Services& services, Request& request, std::shared_ptr
     receiver->feed(*chunk);
     for (;;) {
       auto work = [receiver] { return receiver->advance(); };
-      auto step = co_await run_admitted(services.disk_pool, std::move(work));
+      auto step = co_await run_admitted(services.disk_pool, lane, std::move(work));
       if (!step) co_return std::move(step).error();
       if (*step == Step::kNeedMore) break;
       auto oldest = receiver->take_oldest();
@@ -48,7 +49,7 @@ Task<Result<void>> receive(Services& services, Request& request, std::shared_ptr
     }
   }
   auto work = [receiver] { return receiver->end(); };
-  co_return co_await run_admitted(services.disk_pool, std::move(work));
+  co_return co_await run_admitted(services.disk_pool, lane, std::move(work));
 }
 
 Task<Response> store(Services& services, Request& request, std::optional<StudyUid> study) {
@@ -63,7 +64,7 @@ Task<Response> store(Services& services, Request& request, std::optional<StudyUi
   auto begin = [&services, context = request.context, study, form = *form] {
     return InstanceReceiver::open(services.store, context, study, form);
   };
-  auto receiver = co_await run_on(services.disk_pool, std::move(begin));
+  auto receiver = co_await run_on(services.disk_pool, request.context.tenant.view(), std::move(begin));
   if (!receiver) co_return http::problem(receiver.error());
 
   stow::StoreReport report;
@@ -71,7 +72,7 @@ Task<Response> store(Services& services, Request& request, std::optional<StudyUi
   if (!received) {
     report.broken = broken_body(received.error());
     auto drop = [kept = *receiver] { kept->abandon(); };
-    const auto dropped = co_await run_admitted(services.disk_pool, std::move(drop));
+    const auto dropped = co_await run_admitted(services.disk_pool, request.context.tenant.view(), std::move(drop));
     if (!dropped) report.broken = broken_body(dropped.error());
   }
   while ((*receiver)->on_the_way() > 0) {
@@ -99,7 +100,7 @@ Task<Response> remove(Services& services, Request& request) {
                sop = instance.empty() ? std::nullopt : std::optional<SopUid>(instance)] {
     return services.deletes.remove(context, study, series_uid, sop);
   };
-  const auto removed = co_await run_on(services.index_pool, std::move(work));
+  const auto removed = co_await run_on(services.index_pool, request.context.tenant.view(), std::move(work));
   if (!removed) co_return http::problem(removed.error());
   Response response;
   response.status = 204;

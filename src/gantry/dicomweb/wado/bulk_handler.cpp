@@ -132,7 +132,7 @@ Task<Response> retrieve_value(Services& services, Request& request, bool by_path
   }
   if (name == kEncapsulatedDocument && !is_pixels) {
     auto work = [&services, context = request.context, at = *path] { return document_type(services, context, at); };
-    auto media_type = co_await run_on(services.index_pool, std::move(work));
+    auto media_type = co_await run_on(services.index_pool, request.context.tenant.view(), std::move(work));
     if (!media_type) co_return http::problem(media_type.error());
     if (!media_type->empty()) {
       offers.push_back(document(false, *media_type));

@@ -98,8 +98,8 @@ class PartsStream final : public ByteStream {
 
 }  // namespace
 
-Task<Result<void>> add_instance(Services& services, archive::InstancePtr instance, Delivery delivery,
-                                http::BodyPlan& plan) {
+Task<Result<void>> add_instance(Services& services, const RequestContext& context, archive::InstancePtr instance,
+                                Delivery delivery, http::BodyPlan& plan) {
   const bool sanitize = services.settings.sanitize_preamble;
   if (delivery == Delivery::kStored) {
     const std::uint64_t blank = sanitize ? std::min(kPreambleBytes, instance->size) : 0;
@@ -108,7 +108,7 @@ Task<Result<void>> add_instance(Services& services, archive::InstancePtr instanc
     co_return Result<void>();
   }
   auto work = [file = instance->file, sanitize] { return open_stream(file, Delivery::kExplicit, sanitize); };
-  auto stream = co_await run_on(services.disk_pool, std::move(work));
+  auto stream = co_await run_on(services.disk_pool, context.tenant.view(), std::move(work));
   if (!stream) co_return std::move(stream).error();
   plan.add(http::Produced{*std::move(stream), std::nullopt});
   co_return Result<void>();

@@ -13,7 +13,7 @@ namespace gantry::dicomweb::wado {
 
 /// Adds an instance's bytes to `plan`. Re-encoding begins here, on the disk pool, so that an object that can't be
 /// re-encoded answers an error and not a cut body.
-Task<Result<void>> add_instance(Services& services, archive::InstancePtr instance, Delivery delivery,
+Task<Result<void>> add_instance(Services& services, const RequestContext& context, archive::InstancePtr instance, Delivery delivery,
                                 http::BodyPlan& plan);
 
 /// Instances of a list as multipart parts, opened one at a time while they are sent; blocking, in bounded memory.

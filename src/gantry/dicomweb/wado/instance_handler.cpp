@@ -65,7 +65,7 @@ Task<Response> retrieve_one(Services& services, Request& request, const Instance
   if (auto unchanged = not_modified(request.headers, etag)) co_return *std::move(unchanged);
 
   http::BodyPlan bytes;
-  auto added = co_await add_instance(services, instance, delivery, bytes);
+  auto added = co_await add_instance(services, request.context, instance, delivery, bytes);
   if (!added) co_return http::problem(added.error());
   const auto syntax = delivered_syntax(instance->transfer_syntax, delivery);
   if (wanted.multipart) {
@@ -95,7 +95,7 @@ Task<Response> retrieve_many(Services& services, Request& request, const Instanc
     GANTRY_LET(listing.list, services.retrieves.instances(context, path.study, path.series));
     return listing;
   };
-  auto listed = co_await run_on(services.index_pool, std::move(work));
+  auto listed = co_await run_on(services.index_pool, request.context.tenant.view(), std::move(work));
   if (!listed) co_return http::problem(listed.error());
   Listing listing = *std::move(listed);
 

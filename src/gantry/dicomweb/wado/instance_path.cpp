@@ -38,7 +38,7 @@ Task<Result<archive::InstancePtr>> find_instance(Services& services, const Reque
   auto work = [&services, context, path, found = *std::move(warm)] {
     return services.retrieves.locate(context, path.study, *path.series, *path.sop, found);
   };
-  co_return co_await run_on(services.disk_pool, std::move(work));
+  co_return co_await run_on(services.disk_pool, context.tenant.view(), std::move(work));
 }
 
 }  // namespace gantry::dicomweb::wado

@@ -198,7 +198,7 @@ Task<Response> retrieve_metadata(Services& services, Request& request) {
     job.state = (*found)->object_key.str();
   }
   auto work = [job = std::move(job)] { return job.run(); };
-  auto response = co_await run_on(services.index_pool, std::move(work));
+  auto response = co_await run_on(services.index_pool, request.context.tenant.view(), std::move(work));
   if (!response) co_return http::problem(response.error());
   co_return *std::move(response);
 }

@@ -85,7 +85,7 @@ Task<Response> retrieve_by_uri(Services& services, Request& request) {
   if (auto unchanged = not_modified(request.headers, etag)) co_return *std::move(unchanged);
 
   Response response;
-  auto added = co_await add_instance(services, instance, *delivery, response.body);
+  auto added = co_await add_instance(services, request.context, instance, *delivery, response.body);
   if (!added) co_return http::problem(added.error());
   response.headers.set("Content-Type", "application/dicom; transfer-syntax=" +
                                            std::string(delivered_syntax(instance->transfer_syntax, *delivery)));
