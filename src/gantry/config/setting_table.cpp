@@ -123,6 +123,8 @@ void add_http(Builder& table) {
       .add("http", "io_threads", K::kCount, GANTRY_AT(http, io_threads), "Threads that move bytes; 0 is one per core.").within(0, 1024)
       .add("http", "insecure_open", K::kSwitch, GANTRY_AT(http, insecure_open),
            "Serves beyond this machine although no authentication is configured: everybody who can connect may read and delete everything.")
+      .add("http", "insecure_tenants", K::kSwitch, GANTRY_AT(http, insecure_tenants),
+           "For tests on this machine, without authentication: a request names any tenant by /tenants/{tenant}/ or x-tenant.")
       .add("http", "connections", K::kCount, GANTRY_AT(http, connections),
            "Connections that may be open; never more than half of the open files that the system allows.").within(1, 1'000'000)
       .add("http", "connections_per_address", K::kCount, GANTRY_AT(http, connections_per_address),

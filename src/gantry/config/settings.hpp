@@ -31,6 +31,7 @@ struct Settings {
     std::vector<std::string> cors_origins{"*"};  ///< exact origins, or "*"; empty: none
     std::uint64_t io_threads = 0;                ///< 0: one per core
     bool insecure_open = false;                  ///< serve beyond this machine although nobody has to say who they are
+    bool insecure_tenants = false;               ///< on loopback: nobody has to say who they are, in any tenant
     // The members of http::ServerLimits, by their names.
     std::uint64_t connections = 10'000;
     std::uint64_t connections_per_address = 256;

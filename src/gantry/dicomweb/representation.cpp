@@ -77,14 +77,20 @@ Forwarded forwarded_of(const http::Headers& headers) {
 }  // namespace
 
 std::string uri_root(const Settings& settings, const http::Request& request) {
-  if (!settings.public_url.empty()) return without_last_slashes(settings.public_url);
+  const std::string& path = request.mount.empty() ? settings.base_path : request.mount;
+  if (!settings.public_url.empty()) {
+    std::string url = without_last_slashes(settings.public_url);
+    if (request.mount.empty()) return url;
+    // One that ends otherwise says nothing of where a proxy would have put the other roots.
+    if (url.ends_with(settings.base_path)) return url.substr(0, url.size() - settings.base_path.size()) + path;
+  }
   const auto& proxies = settings.trusted_proxies;
-  if (std::find(proxies.begin(), proxies.end(), request.remote_address) == proxies.end()) return settings.base_path;
+  if (std::find(proxies.begin(), proxies.end(), request.remote_address) == proxies.end()) return path;
   const auto forwarded = forwarded_of(request.headers);
   std::string root;
   if (is_host(forwarded.host)) root = (forwarded.proto == "https" ? "https://" : "http://") + forwarded.host;
   if (is_path(forwarded.prefix)) root += without_last_slashes(forwarded.prefix);
-  return root + settings.base_path;
+  return root + path;
 }
 
 std::string make_etag(std::initializer_list<std::string_view> parts) {

@@ -17,9 +17,16 @@ class VersionReader;
 
 namespace gantry::dicomweb {
 
+/// A further root at which the service is found. Its pattern may have {parameters}: "/tenants/{tenant}/dicom-web".
+struct Mount {
+  std::string pattern;
+  bool read_only = false;  ///< has the routes alone that need no more than Permission::kRead
+};
+
 struct Settings {
   std::string base_path = "/dicom-web";      ///< where the service root is
-  std::string public_url;                    ///< "https://pacs.example/dicom-web" when configured, else ""
+  std::vector<Mount> mounts;                 ///< where it is, too; see mounted_routes()
+  std::string public_url;                    ///< of base_path: "https://pacs.example/dicom-web" when configured, else ""
   std::vector<std::string> trusted_proxies;  ///< addresses whose Forwarded and X-Forwarded-* are believed
   std::string boundary_secret;               ///< keys the multipart boundaries; the same on all nodes
   bool strict_transfer_syntax = false;       ///< `transfer-syntax=*` never gives Implicit VR or Big Endian (§8.7.3)
@@ -46,5 +53,12 @@ struct Services {
 [[nodiscard]] std::vector<http::Route> search_routes(Services& services);
 /// WADO-RS and WADO-URI: instances, metadata, frames, bulk data (PS3.18 §10.4, §9).
 [[nodiscard]] std::vector<http::Route> retrieve_routes(Services& services);
+
+/// The `routes` of a service root once more for each of settings.mounts, with the same handlers: URIs in their answers
+/// begin with the root that the request named (Request::mount). What stands outside the service root (/wado) is not
+/// repeated. The result goes beside `routes`.
+[[nodiscard]] std::vector<http::Route> mounted_routes(const Settings& settings, const std::vector<http::Route>& routes);
+/// store_routes(), search_routes() and retrieve_routes() at base_path and at every mount.
+[[nodiscard]] std::vector<http::Route> service_routes(Services& services);
 
 }  // namespace gantry::dicomweb

@@ -72,6 +72,9 @@ struct Request {
   std::string query;        ///< after '?', still encoded
   Headers headers;
   PathParameters parameters;
+  /// Of a route that is mounted at several roots (dicomweb::Mount): the root that this request named, as a path that can
+  /// stand in a URI. Empty elsewhere.
+  std::string mount;
   BodyReader* body = nullptr;  ///< never null inside a handler; lives as long as the handler runs
   std::string remote_address;  ///< the peer's address without the port
   bool secure = false;         ///< it came over TLS to this process (a proxy's word is in its headers)

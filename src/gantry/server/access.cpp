@@ -10,20 +10,31 @@ namespace {
 
 constexpr std::string_view kTenantPrefix = "/tenants/";
 
+// What exists elsewhere is never told: every other tenant gets the same words.
+Error no_such_tenant() { return Error::denied("this server has no such tenant for you"); }
+
 }  // namespace
 
-Result<void> OpenAccess::admit(http::Request& request, http::Permission permission) const {
-  // What exists elsewhere is never told: every other tenant gets the same words.
-  const auto elsewhere = [] { return Error::denied("this server has no such tenant for you"); };
-  if (const auto named = request.headers.joined("x-tenant"); named && *named != tenant_.view()) return elsewhere();
+Result<std::optional<TenantId>> named_tenant(const http::Request& request) {
+  std::optional<std::string> named = request.headers.joined("x-tenant");
   if (request.path.starts_with(kTenantPrefix)) {
     const std::string_view rest = std::string_view(request.path).substr(kTenantPrefix.size());
-    if (rest.substr(0, rest.find('/')) != tenant_.view()) return elsewhere();
+    const std::string_view in_path = rest.substr(0, rest.find('/'));
+    if (named && *named != in_path) return no_such_tenant();
+    named = in_path;
   }
+  if (!named) return std::optional<TenantId>();
+  if (!is_valid_tenant(*named)) return no_such_tenant();
+  return std::optional(TenantId(*std::move(named)));
+}
+
+Result<void> OpenAccess::admit(http::Request& request, http::Permission permission) const {
+  GANTRY_LET(const auto named, named_tenant(request));
+  if (named && *named != tenant_ && !any_tenant_) return no_such_tenant();
   if (permission == http::Permission::kAdmin && request.remote_address != "unix") {
     return Error::denied("administration goes over the Unix socket in the data folder");
   }
-  request.context.tenant = tenant_;
+  request.context.tenant = named.value_or(tenant_);
   return {};
 }
 

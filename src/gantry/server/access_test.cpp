@@ -41,6 +41,25 @@ TEST(OpenAccess, RefusesAnyOtherTenantHoweverItIsNamed) {
   EXPECT_FALSE(access.admit(empty, Permission::kRead));
 }
 
+TEST(OpenAccess, LetsARequestChooseItsTenantWhenItIsToldTo) {
+  const OpenAccess access{TenantId("default"), true};
+  auto by_path = request_for("/tenants/clinic-b/dicom-web/studies");
+  ASSERT_TRUE(access.admit(by_path, Permission::kRead));
+  EXPECT_EQ(by_path.context.tenant.str(), "clinic-b");
+  auto by_header = request_for("/dicom-web/studies", "clinic-b");
+  ASSERT_TRUE(access.admit(by_header, Permission::kRead));
+  EXPECT_EQ(by_header.context.tenant.str(), "clinic-b");
+  auto by_neither = request_for("/dicom-web/studies");
+  ASSERT_TRUE(access.admit(by_neither, Permission::kRead));
+  EXPECT_EQ(by_neither.context.tenant.str(), "default");
+  auto torn = request_for("/tenants/clinic-a/dicom-web/studies", "clinic-b");
+  EXPECT_EQ(access.admit(torn, Permission::kRead).error().kind(), ErrorKind::kDenied);
+  for (const char* path : {"/tenants/", "/tenants/Clinic/x", "/tenants/a b/x", "/tenants/../x"}) {
+    auto request = request_for(path);
+    EXPECT_EQ(access.admit(request, Permission::kRead).error().kind(), ErrorKind::kDenied) << path;
+  }
+}
+
 TEST(OpenAccess, LeavesAdministrationToTheUnixSocket) {
   const OpenAccess access{TenantId("default")};
   auto network = request_for("/admin/fsck");

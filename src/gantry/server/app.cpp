@@ -56,11 +56,11 @@ archive::GenerationLives generation_lives(const config::Settings& settings) {
 }
 
 std::unique_ptr<archive::Outbox> outbox_to(cache::SharedCache* cache, index::InstanceIndex& index,
-                                           const TenantId& tenant, const config::Settings& settings) {
+                                           const config::Settings& settings) {
   if (cache == nullptr) return nullptr;
   archive::Outbox::Settings outbox;
   outbox.study_life = settings.cache.study_life;
-  return std::make_unique<archive::Outbox>(index, *cache, tenant, outbox);
+  return std::make_unique<archive::Outbox>(index, *cache, TenantId(kDefaultTenant), outbox);
 }
 
 archive::StoreSettings store_settings(const config::Settings& settings) {
@@ -84,6 +84,7 @@ std::unique_ptr<archive::VersionReader> version_reader(const config::Settings& s
 dicomweb::Settings dicomweb_settings(const config::Settings& settings, const std::string& secret) {
   dicomweb::Settings web;
   web.base_path = kBasePath;
+  web.mounts = {{std::string("/tenants/{tenant}") + kBasePath}};
   web.public_url = settings.http.public_url;
   web.trusted_proxies = settings.http.trusted_proxies;
   web.boundary_secret = secret;
@@ -92,13 +93,6 @@ dicomweb::Settings dicomweb_settings(const config::Settings& settings, const std
   web.empty_search_is_204 = settings.dicomweb.empty_search_is_204;
   web.limit_default = settings.dicomweb.limit_default;
   web.limit_most = settings.dicomweb.limit_most;
-  return web;
-}
-
-/// The same service below /tenants/{tenant}. A configured public URL names the tenant-less address, so it is not used.
-dicomweb::Settings tenant_settings(dicomweb::Settings web, const TenantId& tenant) {
-  web.base_path = "/tenants/" + tenant.str() + kBasePath;
-  web.public_url.clear();
   return web;
 }
 
@@ -141,7 +135,13 @@ JanitorSettings janitor_settings(const config::Settings& settings) {
 }
 
 Result<void> check_exposure(const config::Settings& settings) {
-  if (is_loopback(settings.http.listen) || settings.http.insecure_open || !settings.tls.client_rules.empty()) return {};
+  if (is_loopback(settings.http.listen)) return {};
+  if (settings.http.insecure_tenants) {
+    return Error::invalid("http.listen = \"" + settings.http.listen +
+                          "\" can be reached from other machines, and --http-insecure-tenants lets everybody there "
+                          "choose whose images to read and delete. It is for tests on this machine: listen on 127.0.0.1");
+  }
+  if (settings.http.insecure_open || !settings.tls.client_rules.empty()) return {};
   return Error::invalid("http.listen = \"" + settings.http.listen +
                         "\" can be reached from other machines, but no authentication is "
                         "configured: everybody there could read and delete everything. Listen on 127.0.0.1, or say "
@@ -221,15 +221,14 @@ class App::Parts {
         index_pool("index", index_threads(), kQueueMost),
         versions(version_reader(settings, *index)),
         studies(cache.get(), shared_lives(settings)),
-        outbox(outbox_to(cache.get(), *index, tenant, settings)),
+        outbox(outbox_to(cache.get(), *index, settings)),
         retrieves(*index, *objects, sharing(), cache_limits(settings, open_files)),
         store(*index, *objects, disk_pool, store_settings(settings), &retrieves),
         deletes(*index, in_seconds(settings.deletes.object_grace), &retrieves),
         queries(*index, &studies),
+        access(TenantId(kDefaultTenant), settings.http.insecure_tenants),
         web{store,          queries,    retrieves, deletes,
             versions.get(), index_pool, disk_pool, dicomweb_settings(settings, folder.secret())},
-        tenant_web{store,          queries,    retrieves, deletes,
-                   versions.get(), index_pool, disk_pool, tenant_settings(web.settings, tenant)},
         site{*index,       *objects, index_pool,        disk_pool,
              web.settings, facts(),  folder.identity(), [this] { return metrics.text(); }},
         server(http_settings(settings, open_files, folder.admin_socket(), identity), http::Router(routes()), hooks(), disk_pool),
@@ -256,15 +255,7 @@ class App::Parts {
   std::vector<http::Route> routes() {
     std::vector<http::Route> all = site_routes(site);
     for (auto& route : audit_routes(audit_admin)) all.push_back(std::move(route));
-    for (auto* services : {&web, &tenant_web}) {
-      for (auto* make : {&dicomweb::store_routes, &dicomweb::search_routes, &dicomweb::retrieve_routes}) {
-        for (auto& route : make(*services)) {
-          // What stands outside the service root (/wado) belongs to the first of the two.
-          if (services == &web || route.pattern.starts_with(services->settings.base_path))
-            all.push_back(std::move(route));
-        }
-      }
-    }
+    for (auto& route : dicomweb::service_routes(web)) all.push_back(std::move(route));
     return all;
   }
 
@@ -308,6 +299,7 @@ class App::Parts {
     facts.storage = config::redact_url(settings.storage.url);
     facts.cache = settings.cache.url.empty() ? "memory" : "memory, " + config::redact_url(settings.cache.url);
     facts.authentication = certificates                         ? "client certificates"
+                           : settings.http.insecure_tenants    ? "none; every tenant is open to this machine"
                            : is_loopback(settings.http.listen) ? "none; this machine only"
                                                                : "none, open to every machine that reaches it";
     return facts;
@@ -452,7 +444,6 @@ class App::Parts {
   }
 
   bool stopped = false;  ///< on record
-  const TenantId tenant{kDefaultTenant};
   const config::Settings settings;
   observe::Log& log;
   observe::Metrics metrics;
@@ -477,11 +468,10 @@ class App::Parts {
   archive::StoreService store;
   archive::DeleteService deletes;
   archive::QueryService queries;
-  const OpenAccess access{tenant};
+  const OpenAccess access;
   const Gatekeeper gatekeeper{access, authenticators()};
   TenantLimiter limiter{settings, metrics};
   dicomweb::Services web;
-  dicomweb::Services tenant_web;
   Site site;
   http::Server server;
   Janitor janitor;
@@ -506,6 +496,9 @@ Result<std::unique_ptr<App>> App::start(const config::Settings& settings, observ
   if (!is_loopback(settings.http.listen) && parts->gatekeeper.is_open()) {
     log.warn(
         "serving beyond this machine without authentication: everybody who reaches it can read and delete everything");
+  }
+  if (settings.http.insecure_tenants) {
+    log.warn("serving every tenant without authentication: whoever is on this machine chooses one by path or x-tenant");
   }
   GANTRY_TRY(parts->server.start());
   if (!readiness->starts(parts->ready_line())) {
