@@ -8,6 +8,7 @@ DeleteService::DeleteService(index::InstanceIndex& index, std::chrono::seconds o
 
 Result<std::uint64_t> DeleteService::remove(const RequestContext& ctx, const StudyUid& study,
                                             const std::optional<SeriesUid>& series, const std::optional<SopUid>& sop) {
+  if (ctx.only_study) return Error::denied("a shared study can be read, not deleted");
   if (study.empty() || (sop && !series)) return Error::invalid("an instance is named by its study, series and own UID");
   auto removed = index_.remove(ctx, study, series, sop, object_grace_);
   // Also after an error: the rows may be gone all the same, and caches must not be what remembers them.

@@ -120,6 +120,10 @@ bool asks_for_nothing_else(const SearchPlan& plan) {
 Result<SearchResult> QueryService::search(const RequestContext& ctx, const SearchRequest& request,
                                           const SearchLimits& limits, std::optional<std::uint64_t> state) {
   GANTRY_LET(auto planned, plan_search(request, limits));
+  // A condition like any other, not the search's own scope, which also says what comes back.
+  if (ctx.only_study) {
+    planned.query.matches.push_back({index::Field::kStudyUid, index::Match::Kind::kAnyOf, {ctx.only_study->str()}});
+  }
   const auto study = state && studies_ != nullptr ? one_study(planned.query) : std::nullopt;
   const bool absent = study && studies_->is_absent(ctx, *study, *state);
   if (absent) planned.limit = 0;

@@ -43,7 +43,7 @@ class QueryService {
 
   /// Reads the first page. kInvalid names the parameter that is wrong and what was expected; kUnavailable, kTimeout (a
   /// statement gets at most 5 s). `state` is what state() told before: with it a study that is known not to exist is
-  /// not searched for.
+  /// not searched for. Where ctx.only_study is given, nothing of other studies is found.
   Result<SearchResult> search(const RequestContext& ctx, const SearchRequest& request, const SearchLimits& limits = {},
                               std::optional<std::uint64_t> state = std::nullopt);
 

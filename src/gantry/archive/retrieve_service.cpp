@@ -27,6 +27,9 @@ Error no_series_or_study(bool series) {
   return Error::not_found(series ? "there is no such series" : "there is no such study");
 }
 
+/// Who may see one study alone finds no other (RequestContext::only_study).
+bool sees(const RequestContext& ctx, const StudyUid& study) { return !ctx.only_study || *ctx.only_study == study; }
+
 using ListCursor = RowCursor<ListedInstance>;
 
 Result<std::optional<ListedInstance>> listed(index::SearchRow&& row) {
@@ -122,6 +125,7 @@ Task<Result<bool>> RetrieveService::is_current(index::VersionKey key, std::uint6
 
 Task<Result<InstancePtr>> RetrieveService::find(const RequestContext& ctx, const StudyUid& study,
                                                 const SeriesUid& series, const SopUid& sop) {
+  if (!sees(ctx, study)) co_return no_instance();
   InstancePtr found = cache_.find(ctx.tenant, study, series, sop);
   if (!found || versions_ == nullptr) co_return found;
   index::VersionKey key{ctx.tenant, study, series, sop};
@@ -133,6 +137,7 @@ Task<Result<InstancePtr>> RetrieveService::find(const RequestContext& ctx, const
 
 Result<InstancePtr> RetrieveService::locate(const RequestContext& ctx, const StudyUid& study, const SeriesUid& series,
                                             const SopUid& sop, InstancePtr found) {
+  if (!sees(ctx, study)) return no_instance();
   const std::uint64_t epoch = cache_.epoch(ctx.tenant, study);
   // Looked for again after the epoch: what was found before that may have been forgotten since.
   if (versions_ == nullptr) found = cache_.find(ctx.tenant, study, series, sop);
@@ -185,6 +190,7 @@ Result<InstancePtr> RetrieveService::locate_once(const RequestContext& ctx, cons
 
 Result<std::uint64_t> RetrieveService::version(const RequestContext& ctx, const StudyUid& study,
                                                const std::optional<SeriesUid>& series) {
+  if (!sees(ctx, study)) return no_series_or_study(series.has_value());
   GANTRY_LET(const auto version, index_.version_of(ctx, study, series));
   if (!version) return no_series_or_study(series.has_value());
   return *version;
@@ -192,6 +198,7 @@ Result<std::uint64_t> RetrieveService::version(const RequestContext& ctx, const 
 
 Result<InstanceList> RetrieveService::instances(const RequestContext& ctx, const StudyUid& study,
                                                 const std::optional<SeriesUid>& series) {
+  if (!sees(ctx, study)) return no_series_or_study(series.has_value());
   auto query = instances_of(study, series);
   query.with_location = true;
   auto cursor = std::make_unique<ListCursor>(index_, ctx, std::move(query), listed, size_of, ListCursor::Options{});
@@ -219,6 +226,7 @@ Result<std::shared_ptr<const OpenFile>> RetrieveService::open(const RequestConte
 Result<std::shared_ptr<Puller<std::string>>> RetrieveService::metadata(const RequestContext& ctx, const StudyUid& study,
                                                                        const std::optional<SeriesUid>& series,
                                                                        const std::optional<SopUid>& sop) {
+  if (!sees(ctx, study)) return sop ? no_instance() : no_series_or_study(series.has_value());
   auto query = instances_of(study, series);
   query.sop = sop;
   query.with_attributes = true;
@@ -231,6 +239,7 @@ Result<std::shared_ptr<Puller<std::string>>> RetrieveService::metadata(const Req
 Task<Result<RetrieveService::KnownMetadata>> RetrieveService::find_metadata(const RequestContext& ctx,
                                                                             const StudyUid& study,
                                                                             const std::optional<SeriesUid>& series) {
+  if (!sees(ctx, study)) co_return no_series_or_study(series.has_value());
   KnownMetadata known;
   known.prepared = prepared_.find(ctx.tenant, study, series.value_or(SeriesUid()), SopUid());
   if (versions_ == nullptr) co_return known;
@@ -277,6 +286,7 @@ Task<Result<std::uint64_t>> RetrieveService::read_version(const RequestContext& 
 Result<PreparedPtr> RetrieveService::prepared(const RequestContext& ctx, const StudyUid& study,
                                               const std::optional<SeriesUid>& series,
                                               std::optional<std::uint64_t> known_version) {
+  if (!sees(ctx, study)) return no_series_or_study(series.has_value());
   const SeriesUid of = series.value_or(SeriesUid());
   if (versions_ == nullptr) {
     if (auto found = prepared_.find(ctx.tenant, study, of, SopUid())) return found;
@@ -316,6 +326,7 @@ void RetrieveService::keep(const RequestContext& ctx, const StudyUid& study, con
 Task<Result<PreparedPtr>> RetrieveService::fetch_metadata(WorkerPool& pool, const RequestContext& ctx,
                                                           const StudyUid& study, const std::optional<SeriesUid>& series,
                                                           std::optional<std::uint64_t> known) {
+  if (!sees(ctx, study)) co_return no_series_or_study(series.has_value());
   // Whoever joins is given what was read when it had asked already: of the version that it just read, or since the last
   // change of this process, the only writer.
   const std::string state = known ? std::to_string(*known) : "e" + std::to_string(prepared_.epoch(ctx.tenant, study));

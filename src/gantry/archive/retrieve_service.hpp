@@ -59,7 +59,7 @@ struct Sharing {
 };
 
 /// Gives back what was stored (DESIGN §6): where an instance's bytes are, the instances of a study, their metadata.
-/// Knows no HTTP. Thread-safe. Blocking, but for what is awaited.
+/// Knows no HTTP. Thread-safe. Blocking, but for what is awaited. Where ctx.only_study is given, no other study is there.
 ///
 /// The memory cache is confirmed by this process being the only writer (DESIGN §8): whoever commits or deletes tells
 /// committed() before answering. With an index that others write to as well it is confirmed by reading versions.

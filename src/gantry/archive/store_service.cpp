@@ -304,6 +304,7 @@ StoreService::~StoreService() = default;
 
 Result<std::unique_ptr<InstanceUpload>> StoreService::begin(const RequestContext& ctx,
                                                             std::optional<StudyUid> expected) {
+  if (ctx.only_study) return Error::denied("a shared study can be read, not added to");
   return impl_->begin(ctx, std::move(expected));
 }
 

@@ -10,7 +10,9 @@
 
 #include <unistd.h>
 
+#include "gantry/cli/credential_commands.hpp"
 #include "gantry/cli/fsck_command.hpp"
+#include "gantry/cli/hidden_arguments.hpp"
 #include "gantry/cli/index_copy_command.hpp"
 #include "gantry/cli/migrate_command.hpp"
 #include "gantry/cli/serve_command.hpp"
@@ -69,6 +71,28 @@ constexpr const char* kWorkerRetryFooter = R"(Examples:
 Series that failed, or were given up after five tries, are tried again at once, and have all their tries. A series is
 also tried again when it changes. Takes the settings of `gantry worker`, as `status` does.
 Exit status: 0 done, also when none had failed, 1 there is no such study or series, 2 it could not work.)";
+
+constexpr const char* kApikeyFooter = R"(Examples:
+  gantry apikey create --name "CT 3, ward 5" --allow read,write
+  gantry apikey create --name archive-robot --allow read,delete --tenant clinic-a --expires 90d -c gantry.toml
+  gantry apikey list
+  gantry apikey revoke Ab3dE6gH9jK2
+
+A key is sent as `Authorization: Bearer gantry_…`, to servers with auth.api_keys. It is printed once; only its SHA-256 is
+kept. A revoked key is refused at once by the node that was told, and by all others within a second. While `gantry serve`
+runs on the folder of the embedded index, it is asked; otherwise the index is.
+Exit status: 0 done, 1 there is no such key, 2 it could not work.)";
+
+constexpr const char* kShareFooter = R"(Examples:
+  gantry share create --study 1.2.840.113619.2.1
+  gantry share create --study 1.2.840.113619.2.1 --tenant clinic-a --expires 36h
+  gantry share list
+  gantry share revoke Ab3dE6gH9jK2
+
+Prints a link that opens one study for reading, to anybody who has it, until it expires or is revoked: a page, DICOMweb
+below it, and a configuration for OHIF. It is printed once; only its SHA-256 is kept. Links begin with http.public_url, or
+with the address that is listened on. Revoking works as for `gantry apikey`.
+Exit status: 0 done, 1 there is no such study or share, 2 it could not work.)";
 
 constexpr const char* kStoreFooter = R"(Examples:
   gantry store ~/images --to http://127.0.0.1:8080/dicom-web
@@ -232,6 +256,60 @@ WorkerCommands add_worker(CLI::App& worker, WorkerStatusOptions& status_options,
   return {status, retry};
 }
 
+/// `create`, `list` and `revoke` of API keys and of shares. Settings are flags of the parent.
+struct CredentialVerbs {
+  CLI::App& create;
+  CLI::App& list;
+  CLI::App& revoke;
+};
+
+struct CredentialOptions {
+  CredentialListOptions list;
+  bool json = false;
+  std::string id;
+};
+
+CredentialVerbs add_credential_verbs(CLI::App& parent, const char* footer, const std::string& what,
+                                     CredentialOptions& options) {
+  parent.footer(footer);
+  parent.require_subcommand(1);
+  const auto add = [&](const char* verb, const std::string& help) -> CLI::App& {
+    auto& made = *parent.add_subcommand(verb, help);
+    made.footer(footer);
+    made.fallthrough();
+    return made;
+  };
+  auto& create = add("create", "Make " + what + ", and print it");
+  create.add_flag("--json", options.json, "Print a JSON object");
+  auto& list = add("list", "Name those that there are");
+  list.add_flag("--json", options.list.json, "Print a JSON object");
+  list.add_option("--tenant", options.list.tenant, "Those of one tenant alone")->type_name("TENANT");
+  auto& revoke = add("revoke", "End one");
+  revoke.add_option("id", options.id, "As `list` names it")->required()->type_name("ID");
+  return {create, list, revoke};
+}
+
+CredentialVerbs add_apikey(CLI::App& apikey, server::ApiKeyRequest& asked, CredentialOptions& options) {
+  const auto verbs = add_credential_verbs(apikey, kApikeyFooter, "an API key", options);
+  verbs.create.add_option("--name", asked.name, "What it is called in lists, logs and the audit trail")
+      ->required()
+      ->type_name("TEXT");
+  verbs.create.add_option("--allow", asked.permissions, "What it may do: read, write, delete, admin, joined by commas")
+      ->required()
+      ->type_name("LIST");
+  verbs.create.add_option("--tenant", asked.tenant, "Whose images it reaches [default]")->type_name("TENANT");
+  verbs.create.add_option("--expires", asked.expires, "How long it is good, or `never` [365d]")->type_name("DURATION");
+  return verbs;
+}
+
+CredentialVerbs add_share(CLI::App& share, server::ShareRequest& asked, CredentialOptions& options) {
+  const auto verbs = add_credential_verbs(share, kShareFooter, "a link that opens one study", options);
+  verbs.create.add_option("--study", asked.study, "Study Instance UID")->required()->type_name("UID");
+  verbs.create.add_option("--tenant", asked.tenant, "Whose study it is [default]")->type_name("TENANT");
+  verbs.create.add_option("--expires", asked.expires, "How long it is good, up to a year [7d]")->type_name("DURATION");
+  return verbs;
+}
+
 int run(int argc, char** argv) {
   CLI::App app{"Gantry, a DICOMweb archive: takes medical images in, finds them, gives them back byte for byte.",
                "gantry"};
@@ -248,6 +326,18 @@ int run(int argc, char** argv) {
   WorkerStatusOptions worker_status_options;
   server::WorkerRetry retry_asked;
   const auto [worker_status, worker_retry] = add_worker(worker, worker_status_options, retry_asked);
+
+  auto& apikey = *app.add_subcommand("apikey", "Make, list and revoke keys for machines");
+  const SettingsFlags apikey_flags(apikey);
+  server::ApiKeyRequest key_asked;
+  CredentialOptions key_options;
+  const auto key_verbs = add_apikey(apikey, key_asked, key_options);
+
+  auto& share = *app.add_subcommand("share", "Make, list and revoke links that open one study");
+  const SettingsFlags share_flags(share);
+  server::ShareRequest share_asked;
+  CredentialOptions share_options;
+  const auto share_verbs = add_share(share, share_asked, share_options);
 
   auto& store = *app.add_subcommand("store", "Send files and folders to a DICOMweb server (STOW-RS)");
   StoreOptions store_options;
@@ -306,6 +396,8 @@ int run(int argc, char** argv) {
     return status == 0 ? 0 : kCouldNotWork;
   }
 
+  hide_secrets(argc, argv);
+
   if (serve.parsed()) {
     const auto settings = serve_flags.load();
     return settings ? run_serve(*settings) : explain("serve", settings.error());
@@ -316,6 +408,20 @@ int run(int argc, char** argv) {
     if (worker_status.parsed()) return run_worker_status(*settings, worker_status_options);
     if (worker_retry.parsed()) return run_worker_retry(*settings, retry_asked);
     return run_worker(*settings);
+  }
+  if (apikey.parsed()) {
+    const auto settings = apikey_flags.load();
+    if (!settings) return explain("apikey", settings.error());
+    if (key_verbs.create.parsed()) return run_apikey_create(*settings, key_asked, key_options.json);
+    if (key_verbs.revoke.parsed()) return run_apikey_revoke(*settings, key_options.id);
+    return run_apikey_list(*settings, key_options.list);
+  }
+  if (share.parsed()) {
+    const auto settings = share_flags.load();
+    if (!settings) return explain("share", settings.error());
+    if (share_verbs.create.parsed()) return run_share_create(*settings, share_asked, share_options.json);
+    if (share_verbs.revoke.parsed()) return run_share_revoke(*settings, share_options.id);
+    return run_share_list(*settings, share_options.list);
   }
   if (store.parsed()) return run_store(store_options);
   if (fsck.parsed()) {

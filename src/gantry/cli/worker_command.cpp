@@ -2,70 +2,18 @@
 
 #include <cstdint>
 #include <cstdio>
-#include <functional>
-#include <memory>
 #include <string_view>
 
 #include <simdjson.h>
 
-#include "gantry/cli/http_client.hpp"
+#include "gantry/cli/admin_question.hpp"
 #include "gantry/cli/store_progress.hpp"
 #include "gantry/http/query_string.hpp"
-#include "gantry/server/app.hpp"
-#include "gantry/server/data_folder.hpp"
-#include "gantry/server/providers.hpp"
 
 namespace gantry::cli {
 namespace {
 
 constexpr int kNotThere = 1, kCouldNotWork = 2;
-
-/// The same question in two ways.
-struct Question {
-  std::function<Result<std::string>(index::InstanceIndex&, const RequestContext&)> of_index;
-  std::function<Result<HttpAnswer>(HttpClient&)> of_server;
-};
-
-/// `detail` of an answer that is an error (RFC 9457).
-std::string detail_of(const HttpAnswer& answer) {
-  simdjson::dom::parser parser;
-  simdjson::dom::element problem;
-  std::string_view detail;
-  if (parser.parse(answer.body).get(problem) == simdjson::SUCCESS &&
-      problem["detail"].get(detail) == simdjson::SUCCESS) {
-    return std::string(detail);
-  }
-  return "the running server answers " + std::to_string(answer.status);
-}
-
-Result<std::string> ask_server(const std::string& socket, const Question& question) {
-  HttpClient client({"", "", socket});
-  auto answer = question.of_server(client);
-  if (!answer) return Error::unavailable("asking the running server at " + socket + ": " + answer.error().detail());
-  if (answer->status == 200) return std::move(answer->body);
-  if (answer->status == 404) return Error::not_found(detail_of(*answer));
-  return Error::unavailable(detail_of(*answer));
-}
-
-Result<std::string> ask(const config::Settings& settings, const Question& question) {
-  RequestContext ctx;
-  ctx.tenant = TenantId(server::kDefaultTenant);
-  ctx.principal = "worker command";
-  GANTRY_LET(const bool embedded, server::is_embedded(settings));
-  if (!embedded) {
-    GANTRY_LET(const auto index, server::open_index(settings, ctx.tenant));
-    return question.of_index(*index, ctx);
-  }
-  const auto served = server::is_served(settings.data.dir);
-  // That there is no folder says nothing about a study in it.
-  if (!served) return Error::unavailable(served.error().detail());
-  if (*served) {
-    GANTRY_LET(const auto socket, server::AdminSocket::in(settings.data.dir));
-    return ask_server(socket.path(), question);
-  }
-  GANTRY_LET(const auto archive, server::OfflineArchive::open(settings));
-  return question.of_index(archive->index(), ctx);
-}
 
 int explain(const char* command, const Error& error) {
   std::fprintf(stderr, "gantry worker %s: %s\n", command, error.detail().c_str());
@@ -119,7 +67,7 @@ Result<std::string> worker_status_text(const std::string& json) {
 
 int run_worker_status(const config::Settings& settings, const WorkerStatusOptions& options) {
   const std::string url = "http://gantry/admin/worker/status?failures=" + std::to_string(options.failures);
-  const auto json = ask(settings, {[&options](index::InstanceIndex& index, const RequestContext& ctx) {
+  const auto json = ask_archive(settings, "worker command", {[&options](index::InstanceIndex& index, const RequestContext& ctx) {
                                      return server::worker_status(index, ctx, options.failures);
                                    },
                                    [&url](HttpClient& client) { return client.get(url); }});
@@ -134,7 +82,7 @@ int run_worker_retry(const config::Settings& settings, const server::WorkerRetry
   const std::string url = "http://gantry/admin/worker/retry?tenant=" + http::percent_encode(asked.tenant) +
                           "&study=" + http::percent_encode(asked.study) +
                           "&series=" + http::percent_encode(asked.series);
-  const auto json = ask(settings, {[&asked](index::InstanceIndex& index, const RequestContext& ctx) {
+  const auto json = ask_archive(settings, "worker command", {[&asked](index::InstanceIndex& index, const RequestContext& ctx) {
                                      return server::worker_retry(index, ctx, asked);
                                    },
                                    [&url](HttpClient& client) { return client.post(url); }});

@@ -310,6 +310,12 @@ void add_services(Builder& table) {
            "How these messages name this node (AuditSourceID). Nothing: the machine's name.")
       .add("audit", "site", K::kText, GANTRY_AT(audit, site),
            "How they name its site (AuditEnterpriseSiteID).")
+      .add("auth", "api_keys", K::kSwitch, GANTRY_AT(auth, api_keys),
+           "Takes API keys (`gantry apikey`), and from then on nothing without a credential but health, metrics and "
+           "share links.")
+      .add("share", "viewer_url", K::kText, GANTRY_AT(share, viewer_url),
+           "The viewer that the page of a share link opens: an OHIF's address, or a URL with {study} and {config} or "
+           "{dicomweb} in it. Nothing: the page offers none.")
       .add("log", "level", K::kChoice, GANTRY_AT(log, level), "What is logged: this level and above.")
       .choices({"debug", "info", "warn", "error", "off"})
       .add("log", "format", K::kChoice, GANTRY_AT(log, format),

@@ -137,6 +137,13 @@ struct Settings {
     std::string source;                      ///< AuditSourceID; empty: the machine's name
     std::string site;                        ///< AuditEnterpriseSiteID; may be empty
   } audit;
+  struct Auth {
+    bool api_keys = false;  ///< requests need a credential, and API keys are one
+  } auth;
+
+  struct Share {
+    std::string viewer_url;  ///< where a shared study is opened in a viewer; empty: the page offers none
+  } share;
 
   struct Log {
     std::string level = "info";   ///< debug, info, warn, error, off

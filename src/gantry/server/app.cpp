@@ -22,11 +22,13 @@
 #include "gantry/server/data_folder.hpp"
 #include "gantry/server/gatekeeper.hpp"
 #include "gantry/server/janitor.hpp"
+#include "gantry/server/key_access.hpp"
 #include "gantry/server/listener_tls.hpp"
 #include "gantry/server/process_limits.hpp"
 #include "gantry/server/providers.hpp"
 #include "gantry/server/readiness.hpp"
 #include "gantry/server/series_workers.hpp"
+#include "gantry/server/share_pages.hpp"
 #include "gantry/server/site_routes.hpp"
 #include "gantry/server/tenant_limiter.hpp"
 
@@ -84,7 +86,7 @@ std::unique_ptr<archive::VersionReader> version_reader(const config::Settings& s
 dicomweb::Settings dicomweb_settings(const config::Settings& settings, const std::string& secret) {
   dicomweb::Settings web;
   web.base_path = kBasePath;
-  web.mounts = {{std::string("/tenants/{tenant}") + kBasePath}};
+  web.mounts = {{std::string("/tenants/{tenant}") + kBasePath}, {kShareMount, true}};
   web.public_url = settings.http.public_url;
   web.trusted_proxies = settings.http.trusted_proxies;
   web.boundary_secret = secret;
@@ -141,7 +143,7 @@ Result<void> check_exposure(const config::Settings& settings) {
                           "\" can be reached from other machines, and --http-insecure-tenants lets everybody there "
                           "choose whose images to read and delete. It is for tests on this machine: listen on 127.0.0.1");
   }
-  if (settings.http.insecure_open || !settings.tls.client_rules.empty()) return {};
+  if (settings.http.insecure_open || settings.auth.api_keys || !settings.tls.client_rules.empty()) return {};
   return Error::invalid("http.listen = \"" + settings.http.listen +
                         "\" can be reached from other machines, but no authentication is "
                         "configured: everybody there could read and delete everything. Listen on 127.0.0.1, or say "
@@ -155,10 +157,11 @@ void log_access(observe::Log& log, const http::AccessRecord& record) {
                      : ours               ? observe::LogLevel::kError
                                           : observe::LogLevel::kInfo;
   if (!log.writes(level)) return;
+  const std::string path = path_for_logs(record.path);
   const double duration_ms = static_cast<double>(record.duration.count()) / 1000.0;
   const observe::Field fields[] = {
       {"request_id", record.request_id}, {"tenant", record.tenant},     {"principal", record.principal},
-      {"remote", record.remote_address}, {"method", record.method},     {"path", record.path},
+      {"remote", record.remote_address}, {"method", record.method},     {"path", path},
       {"status", record.status},         {"bytes_in", record.bytes_in}, {"bytes_out", record.bytes_out},
       {"duration_ms", duration_ms},      {"complete", record.complete}, {"detail", record.error_detail},
   };
@@ -227,8 +230,11 @@ class App::Parts {
         deletes(*index, in_seconds(settings.deletes.object_grace), &retrieves),
         queries(*index, &studies),
         access(TenantId(kDefaultTenant), settings.http.insecure_tenants),
+        credentials{*index, index_pool, site_url(settings)},
+        gatekeeper(access, authenticators(), &share_access),
         web{store,          queries,    retrieves, deletes,
             versions.get(), index_pool, disk_pool, dicomweb_settings(settings, folder.secret())},
+        share_pages{credentials, web.settings, settings.share.viewer_url},
         site{*index,       *objects, index_pool,        disk_pool,
              web.settings, facts(),  folder.identity(), [this] { return metrics.text(); }},
         server(http_settings(settings, open_files, folder.admin_socket(), identity), http::Router(routes()), hooks(), disk_pool),
@@ -252,11 +258,20 @@ class App::Parts {
     return sharing;
   }
 
+  std::vector<Authenticator*> authenticators() {
+    std::vector<Authenticator*> all;
+    if (settings.auth.api_keys) all.push_back(&key_access);
+    if (certificates) all.push_back(certificates.get());
+    return all;
+  }
+
   std::vector<http::Route> routes() {
     std::vector<http::Route> all = site_routes(site);
     for (auto& route : audit_routes(audit_admin)) all.push_back(std::move(route));
+    for (auto& route : credential_routes(credentials)) all.push_back(std::move(route));
+    for (auto& route : share_routes(share_pages)) all.push_back(std::move(route));
     for (auto& route : dicomweb::service_routes(web)) all.push_back(std::move(route));
-    return all;
+    return discreet(std::move(all));
   }
 
   http::ServerHooks hooks() {
@@ -285,12 +300,6 @@ class App::Parts {
     co_return refusal;
   }
 
-  std::vector<Authenticator*> authenticators() const {
-    std::vector<Authenticator*> all;
-    if (certificates) all.push_back(certificates.get());
-    return all;
-  }
-
   PageFacts facts() const {
     PageFacts facts;
     facts.version = version();
@@ -298,7 +307,9 @@ class App::Parts {
     facts.index = config::redact_url(settings.index.url);
     facts.storage = config::redact_url(settings.storage.url);
     facts.cache = settings.cache.url.empty() ? "memory" : "memory, " + config::redact_url(settings.cache.url);
-    facts.authentication = certificates                         ? "client certificates"
+    facts.authentication = certificates && settings.auth.api_keys ? "client certificates, API keys"
+                           : certificates                          ? "client certificates"
+                           : settings.auth.api_keys                ? "API keys"
                            : settings.http.insecure_tenants    ? "none; every tenant is open to this machine"
                            : is_loopback(settings.http.listen) ? "none; this machine only"
                                                                : "none, open to every machine that reaches it";
@@ -469,9 +480,13 @@ class App::Parts {
   archive::DeleteService deletes;
   archive::QueryService queries;
   const OpenAccess access;
-  const Gatekeeper gatekeeper{access, authenticators()};
+  Credentials credentials;
+  KeyAuthenticator key_access{credentials};
+  ShareAuthenticator share_access{credentials};
+  const Gatekeeper gatekeeper;
   TenantLimiter limiter{settings, metrics};
   dicomweb::Services web;
+  SharePages share_pages;
   Site site;
   http::Server server;
   Janitor janitor;
@@ -483,6 +498,7 @@ Result<std::unique_ptr<App>> App::start(const config::Settings& settings, observ
   GANTRY_TRY(check_exposure(settings));
   GANTRY_LET(auto identity, load_identity(settings));
   GANTRY_LET(auto certificates, CertificateAuthenticator::open(settings, log));
+  GANTRY_TRY(check_viewer_url(settings));
   GANTRY_LET(auto cache, open_cache(settings));
   GANTRY_LET(auto folder, DataFolder::open(settings.data.dir));
   const auto readiness = std::make_shared<Readiness>(std::move(ready));

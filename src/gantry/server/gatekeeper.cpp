@@ -23,12 +23,35 @@ std::string quoted(std::string_view text) {
   return out + "\"";
 }
 
+/// Who an authenticator says it is, for this tenant and this route.
+Task<std::optional<http::Response>> let_in(Authenticator& authenticator, http::Request& request,
+                                           Permission permission) {
+  auto verdict = co_await authenticator.identify(request);
+  if (const auto* refusal = std::get_if<auth::Refusal>(&verdict)) co_return authenticator.answer(request, *refusal);
+  auto& identity = std::get<auth::Identity>(verdict);
+  request.context.principal = std::move(identity.principal);
+  if (!agrees(request, identity.tenant)) {
+    co_return http::problem(Error::denied("this server has no such tenant for you"));
+  }
+  request.context.tenant = std::move(identity.tenant);
+  request.context.only_study = std::move(identity.only_study);
+  if (!identity.permissions.has(permission)) {
+    co_return refuse({403, "insufficient_scope", std::string("this needs the permission ") + to_string(permission)});
+  }
+  co_return std::nullopt;
+}
+
 }  // namespace
 
-Gatekeeper::Gatekeeper(const OpenAccess& open, std::vector<Authenticator*> authenticators)
-    : open_(open), authenticators_(std::move(authenticators)) {}
+http::Response Authenticator::answer(const http::Request&, const auth::Refusal& refusal) const {
+  return refuse(refusal);
+}
+
+Gatekeeper::Gatekeeper(const OpenAccess& open, std::vector<Authenticator*> authenticators, Authenticator* links)
+    : open_(open), authenticators_(std::move(authenticators)), links_(links) {}
 
 Task<std::optional<http::Response>> Gatekeeper::admit(http::Request& request, Permission permission) const {
+  if (links_ != nullptr && links_->recognises(request)) co_return co_await let_in(*links_, request, permission);
   if (is_open()) {
     const auto admitted = open_.admit(request, permission);
     if (!admitted) co_return http::problem(admitted.error());
@@ -43,20 +66,7 @@ Task<std::optional<http::Response>> Gatekeeper::admit(http::Request& request, Pe
   }
   if (permission == Permission::kPublic) co_return std::nullopt;
   for (Authenticator* authenticator : authenticators_) {
-    if (!authenticator->recognises(request)) continue;
-    auto verdict = co_await authenticator->identify(request);
-    if (const auto* refusal = std::get_if<auth::Refusal>(&verdict)) co_return refuse(*refusal);
-    auto& identity = std::get<auth::Identity>(verdict);
-    request.context.principal = std::move(identity.principal);
-    if (!agrees(request, identity.tenant)) {
-      co_return http::problem(Error::denied("this server has no such tenant for you"));
-    }
-    request.context.tenant = std::move(identity.tenant);
-    request.context.only_study = std::move(identity.only_study);
-    if (!identity.permissions.has(permission)) {
-      co_return refuse({403, "insufficient_scope", std::string("this needs the permission ") + to_string(permission)});
-    }
-    co_return std::nullopt;
+    if (authenticator->recognises(request)) co_return co_await let_in(*authenticator, request, permission);
   }
   co_return refuse({401, "", "this needs a token: send Authorization: Bearer and the token"});
 }

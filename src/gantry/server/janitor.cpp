@@ -7,11 +7,16 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "gantry/index/record_store.hpp"
+
 namespace gantry::server {
 namespace {
 
 constexpr int kNiceness = 10;
 constexpr std::chrono::seconds kStepLimit{600};  ///< a step that takes longer goes on in the next round
+
+constexpr std::chrono::hours kExpiredKept{30 * 24};
+constexpr std::size_t kExpiredPage = 500;
 
 RequestContext housekeeping() {
   RequestContext ctx;
@@ -53,6 +58,7 @@ void Janitor::run() {
       }
       if (now >= next_sweep) {
         sweep();
+        drop_expired();
         next_sweep = Clock::now() + settings_.sweep_every;
       }
       lock.lock();
@@ -80,6 +86,16 @@ void Janitor::sweep() {
     told_(false, "swept " + std::to_string(done->unheld) + " objects that no row holds");
   }
   if (done) tell_put_off(*done);
+}
+
+// Kept for a while, so that a list shows why something stopped working.
+void Janitor::drop_expired() {
+  const auto now = std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
+  for (std::size_t gone = kExpiredPage; gone == kExpiredPage;) {
+    const auto done = index_.records().remove_expired_records(housekeeping(), now - kExpiredKept, kExpiredPage);
+    if (!done) return told_(true, "removing expired keys and shares: " + done.error().detail());
+    gone = *done;
+  }
 }
 
 void Janitor::tell_put_off(const archive::SweepReport& report) {

@@ -17,7 +17,8 @@ struct JanitorSettings {
   std::chrono::seconds litter_age{24 * 3600};
 };
 
-/// One thread at low priority that removes deleted objects when they are due, and what a crash left behind.
+/// One thread at low priority that removes deleted objects when they are due, what a crash left behind, and API keys and
+/// shares that expired 30 days ago.
 class Janitor {
  public:
   /// What it did or could not do: `failed` or not, in words.
@@ -35,6 +36,7 @@ class Janitor {
   void run();
   void unlink();
   void sweep();
+  void drop_expired();
   void tell_put_off(const archive::SweepReport& report);
 
   index::InstanceIndex& index_;

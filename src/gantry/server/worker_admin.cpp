@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
-#include <ctime>
 #include <optional>
 #include <utility>
 
@@ -11,6 +10,7 @@
 #include "gantry/http/query_string.hpp"
 #include "gantry/index/json_claims.hpp"
 #include "gantry/index/json_report.hpp"
+#include "gantry/server/admin_answer.hpp"
 #include "gantry/server/providers.hpp"
 #include "gantry/server/site_routes.hpp"
 
@@ -29,31 +29,13 @@ RequestContext within(RequestContext ctx, std::chrono::seconds most) {
   return ctx;
 }
 
-/// In UTC, as a JSON string.
-std::string time_text(index::Timestamp time) {
-  const std::time_t seconds = std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
-  std::tm parts{};
-  gmtime_r(&seconds, &parts);
-  char text[32];
-  std::strftime(text, sizeof text, "\"%Y-%m-%dT%H:%M:%SZ\"", &parts);
-  return text;
-}
-
 std::string failure_text(const index::JsonFailure& failure) {
   const index::JsonRow& row = failure.row;
   const bool given_up = row.json_status == static_cast<int>(index::JsonStatus::kFailedForGood);
   return "{\"tenant\":" + json_string(row.tenant_id) + ",\"study\":" + json_string(row.study_uid) +
          ",\"series\":" + json_string(row.series_uid) + ",\"given_up\":" + (given_up ? "true" : "false") +
          ",\"tries\":" + std::to_string(row.retry_times) + ",\"error\":" + json_string(row.last_error) +
-         ",\"next_try\":" + (given_up ? "null" : time_text(failure.next_at)) + "}";
-}
-
-Response json_answer(const Result<std::string>& text) {
-  if (!text) return http::problem(text.error());
-  auto response = http::respond(200, "application/json", *text + "\n");
-  response.headers.set("X-Content-Type-Options", "nosniff");
-  response.headers.set("Cache-Control", "no-store");
-  return response;
+         ",\"next_try\":" + (given_up ? "null" : json_time(failure.next_at)) + "}";
 }
 
 Result<std::size_t> failures_asked(const std::string& query) {
@@ -105,7 +87,7 @@ Result<std::string> worker_status(index::InstanceIndex& index, const RequestCont
   std::string text = "{\"ready\":" + std::to_string(totals.ready) + ",\"pending\":" + std::to_string(totals.pending) +
                      ",\"running\":" + std::to_string(totals.running) + ",\"failed\":" + std::to_string(totals.failed) +
                      ",\"given_up\":" + std::to_string(totals.given_up) +
-                     ",\"oldest_due\":" + (totals.oldest_due ? time_text(*totals.oldest_due) : "null") +
+                     ",\"oldest_due\":" + (totals.oldest_due ? json_time(*totals.oldest_due) : "null") +
                      ",\"failures\":[";
   for (std::size_t i = 0; i < report.failures.size(); ++i) {
     text += (i == 0 ? "" : ",") + failure_text(report.failures[i]);

@@ -1,0 +1,63 @@
+#include "gantry/cli/admin_question.hpp"
+
+#include <memory>
+#include <string_view>
+
+#include <simdjson.h>
+
+#include "gantry/server/app.hpp"
+#include "gantry/server/data_folder.hpp"
+#include "gantry/server/providers.hpp"
+
+namespace gantry::cli {
+namespace {
+
+/// `detail` of an answer that is an error (RFC 9457).
+std::string detail_of(const HttpAnswer& answer) {
+  simdjson::dom::parser parser;
+  simdjson::dom::element problem;
+  std::string_view detail;
+  if (parser.parse(answer.body).get(problem) == simdjson::SUCCESS &&
+      problem["detail"].get(detail) == simdjson::SUCCESS) {
+    return std::string(detail);
+  }
+  return "the running server answers " + std::to_string(answer.status);
+}
+
+Result<std::string> ask_server(const std::string& socket, const Question& question) {
+  HttpClient client({"", "", socket});
+  auto answer = question.of_server(client);
+  if (!answer) return Error::unavailable("asking the running server at " + socket + ": " + answer.error().detail());
+  switch (answer->status) {
+    case 200: return std::move(answer->body);
+    case 400: return Error::invalid(detail_of(*answer));
+    case 403: return Error::denied(detail_of(*answer));
+    case 404: return Error::not_found(detail_of(*answer));
+    case 409: return Error::conflict(detail_of(*answer));
+    default: return Error::unavailable(detail_of(*answer));
+  }
+}
+
+}  // namespace
+
+Result<std::string> ask_archive(const config::Settings& settings, const char* principal, const Question& question) {
+  RequestContext ctx;
+  ctx.tenant = TenantId(server::kDefaultTenant);
+  ctx.principal = principal;
+  GANTRY_LET(const bool embedded, server::is_embedded(settings));
+  if (!embedded) {
+    GANTRY_LET(const auto index, server::open_index(settings, ctx.tenant));
+    return question.of_index(*index, ctx);
+  }
+  const auto served = server::is_served(settings.data.dir);
+  // That there is no folder says nothing about what is asked for in it.
+  if (!served) return Error::unavailable(served.error().detail());
+  if (*served) {
+    GANTRY_LET(const auto socket, server::AdminSocket::in(settings.data.dir));
+    return ask_server(socket.path(), question);
+  }
+  GANTRY_LET(const auto archive, server::OfflineArchive::open(settings));
+  return question.of_index(archive->index(), ctx);
+}
+
+}  // namespace gantry::cli

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "gantry/base/context.hpp"
+#include "gantry/base/result.hpp"
+#include "gantry/cli/http_client.hpp"
+#include "gantry/config/settings.hpp"
+#include "gantry/index/instance_index.hpp"
+
+namespace gantry::cli {
+
+/// The same question in two ways.
+struct Question {
+  std::function<Result<std::string>(index::InstanceIndex&, const RequestContext&)> of_index;
+  std::function<Result<HttpAnswer>(HttpClient&)> of_server;
+};
+
+/// Asks the process that serves the embedded index, through its Unix socket; where none does, or where the index is a
+/// database server, the index itself. kNotFound, kInvalid and kDenied as the answerer says; kUnavailable: it could not
+/// be asked.
+Result<std::string> ask_archive(const config::Settings& settings, const char* principal, const Question& question);
+
+}  // namespace gantry::cli
