@@ -81,7 +81,7 @@ TEST_F(Limiter, CountsByTenantAndMakesNoSeriesForStrangers) {
   const auto text = metrics.text();
   EXPECT_THAT(text, HasSubstr("gantry_tenant_requests_total{tenant=\"a\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("gantry_tenant_sent_bytes_total{tenant=\"a\"} 500\n"));
-  EXPECT_THAT(text, HasSubstr("gantry_tenant_refused_requests_total{tenant=\"a\",limit=\"concurrent\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("gantry_tenant_refused_requests_total{limit=\"concurrent\",tenant=\"a\"} 1\n"));
   EXPECT_THAT(text, Not(HasSubstr("tenant=\"\"")));
 }
 
