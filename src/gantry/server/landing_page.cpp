@@ -92,6 +92,7 @@ dl { display: grid; gap: .25rem 1.25rem; grid-template-columns: max-content 1fr;
 dt { opacity: .7; }
 dd { margin: 0; overflow-wrap: anywhere; }
 pre { background: var(--soft); border: 1px solid var(--line); border-radius: .5rem; overflow-x: auto; padding: .75rem 1rem; }
+header strong { white-space: nowrap; }
 .button { background: var(--strong); border-radius: .5rem; color: Canvas; display: inline-block; font-weight: 600; padding: .6rem 1.2rem; text-decoration: none; }
 code, pre { font: .9rem/1.5 ui-monospace, monospace; }
 )css";
