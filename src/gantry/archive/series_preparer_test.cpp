@@ -198,7 +198,6 @@ TEST_F(SeriesPreparerTest, DocumentsOfEarlierVersionsAreReadAsTheyAre) {
   bytes[table / 2] ^= 1;
   bytes[bytes.size() - 5] ^= 1;
   EXPECT_FALSE(reread()) << "damaged";
-  EXPECT_EQ(inflated(*old), by_rows());
 }
 
 TEST_F(SeriesPreparerTest, AStudyHasItsSeriesInOrder) {
@@ -352,7 +351,7 @@ TEST_P(SeriesDocumentTest, IsInChunksThatFitTogether) {
   EXPECT_EQ(of_zstd(*document), document->has_zstd() ? "[" + expected + "]" : "");
 }
 
-INSTANTIATE_TEST_SUITE_P(Zstd, SeriesDocumentTest, testing::Values(Zstd::kNo, Zstd::kYes));
+INSTANTIATE_TEST_SUITE_P(Zstd, SeriesDocumentTest, ::testing::Values(Zstd::kNo, Zstd::kYes));
 
 TEST(RetryAfter, DoublesToHalfAnHourGiveOrTakeAFifth) {
   for (int i = 0; i < 100; ++i) {
