@@ -86,7 +86,7 @@ class MongoIndexTest : public testing::Test {
     batch.id = "deadwriter";
     batch.tenant = ctx.tenant;
     mongo::BatchStore store(session, batch, row, [](Batch&) -> Result<void> { return {}; });
-    sql::CommitRun planner(store, ctx.tenant);
+    sql::CommitRun planner(store, ctx);
     run(planner);
     return batch;
   }
