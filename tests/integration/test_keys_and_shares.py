@@ -199,6 +199,8 @@ def test_commands_work_with_and_without_a_running_server(make_server):
     assert run(server, "apikey", "revoke", made["id"]).returncode == 0
     assert run(server, "apikey", "revoke", made["id"]).returncode == 1
     assert run(server, "apikey", "create", "--name", "x", "--allow", "everything").returncode == 2
+    nobody = run(server, "apikey", "create", "--name", "x", "--allow", "read", "--tenant", "nobody")
+    assert nobody.returncode == 1 and "no tenant nobody" in nobody.stderr
 
 
 @pytest.mark.database_server
