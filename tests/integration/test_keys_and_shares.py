@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import threading
@@ -136,6 +137,47 @@ def test_unknown_revoked_and_expired_links_are_one_and_the_same(make_server):
     assert [one["study"] for one in listed] == [study] and good.rpartition("/")[2] not in json.dumps(listed)
 
 
+def test_a_key_opens_what_it_is_allowed_and_nothing_else(make_server, tmp_path):
+    server = make_server("--auth-api-keys")
+    keys = {}
+    for allowed in ("read", "write", "delete", "admin", "read,write,delete"):
+        made = run(server, "apikey", "create", "--name", f"{allowed} key", "--allow", allowed)
+        assert made.returncode == 0, made.stderr
+        keys[allowed] = made.stdout.strip()
+    study, series, sop = uids(3)
+    (tmp_path / "send").mkdir()
+    (tmp_path / "send" / "one.dcm").write_bytes(ct_slice(study, series, sop))
+    ledger = ["--ledger", str(tmp_path / "ledger")]
+    store = [str(server.binary.resolve()), "store", str(tmp_path / "send"), "--to", server.dicomweb, *ledger]
+    assert subprocess.run(store, capture_output=True).returncode != 0, "without a key"
+    sent = subprocess.run(store, capture_output=True, text=True, env={**os.environ, "GANTRY_STORE_TOKEN": keys["write"]})
+    assert sent.returncode == 0, sent.stdout + sent.stderr
+
+    def status(method: str, path: str, key: str | None, **headers) -> int:
+        if key:
+            headers["Authorization"] = f"Bearer {key}"
+        return requests.request(method, server.url + path, headers=headers).status_code
+
+    asked = {"read": ("GET", "/dicom-web/studies"), "write": ("POST", "/dicom-web/studies"), "admin": ("GET", "/admin/apikeys"),
+             "delete": ("DELETE", "/dicom-web/studies/1.2.3")}
+    for needed, (method, path) in asked.items():
+        assert status(method, path, None) == 401
+        for allowed, key in keys.items():
+            assert (status(method, path, key) == 403) == (needed not in allowed.split(",")), (needed, allowed)
+    assert status("GET", "/dicom-web/studies", keys["read"], **{"x-tenant": "default"}) == 200
+    assert status("GET", "/dicom-web/studies", keys["read"], **{"x-tenant": "other"}) == 403
+    assert status("GET", "/tenants/other/dicom-web/studies", keys["read"]) == 403
+    wrong = requests.get(server.dicomweb + "/studies", headers={"Authorization": f"Bearer {forged(keys['read'])}"})
+    assert wrong.status_code == 401 and 'error="invalid_token"' in wrong.headers["WWW-Authenticate"]
+    listed = {one["name"]: one for one in json.loads(run(server, "apikey", "list", "--json").stdout)["keys"]}
+    assert all(one["last_used"] for one in listed.values()), "each was used"
+    assert run(server, "apikey", "revoke", listed["read key"]["id"]).returncode == 0
+    time.sleep(1 if INDEX_KIND != "sqlite" else 0)
+    assert status("GET", "/dicom-web/studies", keys["read"]) == 401
+    assert status("GET", "/dicom-web/studies", keys["read,write,delete"]) == 200
+    assert status("GET", "/healthz", None) == 200
+
+
 @pytest.mark.embedded_index
 def test_commands_work_with_and_without_a_running_server(make_server):
     server = make_server()
@@ -157,6 +199,8 @@ def test_commands_work_with_and_without_a_running_server(make_server):
     assert run(server, "apikey", "revoke", made["id"]).returncode == 0
     assert run(server, "apikey", "revoke", made["id"]).returncode == 1
     assert run(server, "apikey", "create", "--name", "x", "--allow", "everything").returncode == 2
+    nobody = run(server, "apikey", "create", "--name", "x", "--allow", "read", "--tenant", "nobody")
+    assert nobody.returncode == 1 and "no tenant nobody" in nobody.stderr
 
 
 @pytest.mark.database_server

@@ -147,8 +147,10 @@ def test_passwords_of_settings_are_shown_nowhere(gantry, tmp_path, how):
     environment = {**os.environ, **({f"GANTRY_{section.upper()}_URL": url for section, url in urls.items()} if how == "environment" else {})}
     flags = [word for section, url in urls.items() for word in (f"--{section}-url", url)] if how == "flag" else []
     for arguments in (["config", "show"], ["config", "check"], ["migrate", "status"], ["worker", "status"], ["share", "list"], ["apikey", "list"],
+                      ["migrate", "status", "--index-url", f"mongodb://gantry:{MARK}@127.0.0.1:1/x"],
+                      ["migrate", "status", "--index-url", f"mysql://gantry:{MARK}@127.0.0.1:1/x?password={MARK}"],
                       ["fsck"], ["index", "copy", "--from", urls["index"], "--to", f"mysql://u:{MARK}@127.0.0.1:1/x"]):
-        more = [] if arguments[0] == "index" else ["-c", str(file), *flags]
+        more = [] if arguments[0] == "index" or "--index-url" in arguments else ["-c", str(file), *flags]
         done = subprocess.run([str(gantry.resolve()), *arguments, *more], capture_output=True, text=True, env=environment, cwd=tmp_path)
         assert marks_in(done.stdout + done.stderr) == [], arguments
     # A server that waits for its database, and says so.

@@ -106,12 +106,15 @@ Result<bool> ApiKeys::revoke(const RequestContext& ctx, std::string_view id) {
   return there;
 }
 
-Verdict ApiKeys::judge(const std::optional<Record>& record) const {
-  const auto refused = [](const char* why) { return Refusal{401, "invalid_token", why}; };
-  if (!record) return refused("the API key is not valid here");
-  if (record->expires && *record->expires <= now_()) return refused("the API key has expired");
+Verdict ApiKeys::judge(std::string_view key_text, const std::optional<Record>& record) const {
+  // The id is no secret, and tells an operator which of many machines to look at.
+  const auto id = id_in_token(kApiKeyPrefix, key_text);
+  const std::string named = id ? "the API key " + std::string(*id) : "the API key";
+  const auto refused = [&named](const char* why) { return Refusal{401, "invalid_token", named + why}; };
+  if (!record) return refused(id ? " is not valid here" : " is not a whole one");
+  if (record->expires && *record->expires <= now_()) return refused(" has expired");
   const auto key = key_of(*record);
-  if (!key) return refused("the API key is not valid here");
+  if (!key) return refused(" is not valid here");
   Identity identity;
   identity.principal = "apikey:" + key->id + " (" + key->name + ")";
   identity.tenant = key->tenant;
@@ -125,13 +128,13 @@ Verdict ApiKeys::judge(const std::optional<Record>& record) const {
 ApiKeys::Recalled ApiKeys::recall(std::string_view key) {
   const auto recalled = check_.recall(key);
   if (!recalled.known) return {};
-  return {judge(recalled.record), recalled.ageing};
+  return {judge(key, recalled.record), recalled.ageing};
 }
 
 Verdict ApiKeys::verify(const RequestContext& ctx, std::string_view key) {
   auto record = check_.look_up(ctx, key);
   if (!record) return Refusal{503, "", "API keys can't be checked now"};
-  Verdict verdict = judge(*record);
+  Verdict verdict = judge(key, *record);
   if (*record && std::holds_alternative<Identity>(verdict)) note_use(ctx, **std::move(record));
   return verdict;
 }

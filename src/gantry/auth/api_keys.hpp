@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -66,7 +67,7 @@ class ApiKeys {
 
  private:
   [[nodiscard]] static index::Timestamp time_now();
-  [[nodiscard]] Verdict judge(const std::optional<index::Record>& record) const;
+  [[nodiscard]] Verdict judge(std::string_view key, const std::optional<index::Record>& record) const;
   void note_use(const RequestContext& ctx, index::Record record);
 
   index::RecordStore& store_;

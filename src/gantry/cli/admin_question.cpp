@@ -3,7 +3,9 @@
 #include <memory>
 #include <string_view>
 
+#include <pwd.h>
 #include <simdjson.h>
+#include <unistd.h>
 
 #include "gantry/server/app.hpp"
 #include "gantry/server/data_folder.hpp"
@@ -38,12 +40,18 @@ Result<std::string> ask_server(const std::string& socket, const Question& questi
   }
 }
 
+/// Who runs this program, for the audit.
+std::string user_name() {
+  const passwd* const entry = getpwuid(getuid());
+  return entry == nullptr ? "user " + std::to_string(getuid()) : std::string("user ") + entry->pw_name;
+}
+
 }  // namespace
 
 Result<std::string> ask_archive(const config::Settings& settings, const char* principal, const Question& question) {
   RequestContext ctx;
   ctx.tenant = TenantId(server::kDefaultTenant);
-  ctx.principal = principal;
+  ctx.principal = std::string(principal) + ", " + user_name();
   GANTRY_LET(const bool embedded, server::is_embedded(settings));
   if (!embedded) {
     GANTRY_LET(const auto index, server::open_index(settings, ctx.tenant));

@@ -19,7 +19,7 @@ struct Question {
 
 /// Asks the process that serves the embedded index, through its Unix socket; where none does, or where the index is a
 /// database server, the index itself. kNotFound, kInvalid and kDenied as the answerer says; kUnavailable: it could not
-/// be asked.
+/// be asked. `principal` and the user's name stand in the audit of what the index is told.
 Result<std::string> ask_archive(const config::Settings& settings, const char* principal, const Question& question);
 
 }  // namespace gantry::cli

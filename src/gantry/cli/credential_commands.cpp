@@ -129,10 +129,10 @@ int run_apikey_create(const config::Settings& settings, const server::ApiKeyRequ
                                                 {"tenant", asked.tenant},
                                                 {"permissions", asked.permissions},
                                                 {"expires", asked.expires}});
-  const auto made = ask_archive(settings, "apikey command",
+  const auto made = ask_archive(settings, "command line",
                                 {[&asked](index::InstanceIndex& index, const RequestContext& ctx) {
                                    auth::ApiKeys keys(index.records());
-                                   return server::create_api_key(keys, ctx, asked);
+                                   return server::create_api_key(index, keys, ctx, asked);
                                  },
                                  [&url](HttpClient& client) { return client.post(url); }});
   return print_made("apikey create", made, "key", json,
@@ -141,7 +141,7 @@ int run_apikey_create(const config::Settings& settings, const server::ApiKeyRequ
 
 int run_apikey_list(const config::Settings& settings, const CredentialListOptions& options) {
   const std::string url = "http://gantry/admin/apikeys" + query_of({{"tenant", options.tenant}});
-  const auto list = ask_archive(settings, "apikey command",
+  const auto list = ask_archive(settings, "command line",
                                 {[&options](index::InstanceIndex& index, const RequestContext& ctx) {
                                    auth::ApiKeys keys(index.records());
                                    std::optional<TenantId> tenant;
@@ -154,10 +154,10 @@ int run_apikey_list(const config::Settings& settings, const CredentialListOption
 
 int run_apikey_revoke(const config::Settings& settings, const std::string& id) {
   const std::string url = "http://gantry/admin/apikeys/" + http::percent_encode(id) + "/revoke";
-  const auto done = ask_archive(settings, "apikey command",
+  const auto done = ask_archive(settings, "command line",
                                 {[&id](index::InstanceIndex& index, const RequestContext& ctx) {
                                    auth::ApiKeys keys(index.records());
-                                   return server::revoke_api_key(keys, ctx, id, std::nullopt);
+                                   return server::revoke_api_key(index, keys, ctx, id, std::nullopt);
                                  },
                                  [&url](HttpClient& client) { return client.post(url); }});
   return print_revoked("apikey revoke", done, id);
@@ -167,7 +167,7 @@ int run_share_create(const config::Settings& settings, const server::ShareReques
   const std::string url =
       "http://gantry/admin/shares" +
       query_of({{"study", asked.study}, {"tenant", asked.tenant}, {"expires", asked.expires}});
-  const auto made = ask_archive(settings, "share command",
+  const auto made = ask_archive(settings, "command line",
                                 {[&](index::InstanceIndex& index, const RequestContext& ctx) {
                                    auth::Shares shares(index.records());
                                    return server::create_share(index, shares, ctx, asked, server::site_url(settings));
@@ -179,7 +179,7 @@ int run_share_create(const config::Settings& settings, const server::ShareReques
 
 int run_share_list(const config::Settings& settings, const CredentialListOptions& options) {
   const std::string url = "http://gantry/admin/shares" + query_of({{"tenant", options.tenant}});
-  const auto list = ask_archive(settings, "share command",
+  const auto list = ask_archive(settings, "command line",
                                 {[&options](index::InstanceIndex& index, const RequestContext& ctx) {
                                    auth::Shares shares(index.records());
                                    std::optional<TenantId> tenant;
@@ -192,10 +192,10 @@ int run_share_list(const config::Settings& settings, const CredentialListOptions
 
 int run_share_revoke(const config::Settings& settings, const std::string& id) {
   const std::string url = "http://gantry/admin/shares/" + http::percent_encode(id) + "/revoke";
-  const auto done = ask_archive(settings, "share command",
+  const auto done = ask_archive(settings, "command line",
                                 {[&id](index::InstanceIndex& index, const RequestContext& ctx) {
                                    auth::Shares shares(index.records());
-                                   return server::revoke_share(shares, ctx, id, std::nullopt);
+                                   return server::revoke_share(index, shares, ctx, id, std::nullopt);
                                  },
                                  [&url](HttpClient& client) { return client.post(url); }});
   return print_revoked("share revoke", done, id);

@@ -81,7 +81,7 @@ constexpr const char* kApikeyFooter = R"(Examples:
 A key is sent as `Authorization: Bearer gantry_…`, to servers with auth.api_keys. It is printed once; only its SHA-256 is
 kept. A revoked key is refused at once by the node that was told, and by all others within a second. While `gantry serve`
 runs on the folder of the embedded index, it is asked; otherwise the index is.
-Exit status: 0 done, 1 there is no such key, 2 it could not work.)";
+Exit status: 0 done, 1 there is no such key or tenant, 2 it could not work.)";
 
 constexpr const char* kShareFooter = R"(Examples:
   gantry share create --study 1.2.840.113619.2.1

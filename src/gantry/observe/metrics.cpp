@@ -37,9 +37,9 @@ bool is_name(std::string_view name, std::string_view also) {
 /// What stands behind the number belongs in the name: nobody should have to guess whether 3 is seconds or bytes.
 bool names_its_unit(Kind kind, std::string_view name) {
   if (kind == Kind::kCounter) return name.ends_with("_total");
-  static constexpr std::array<std::string_view, 13> kUnits{
-      "_seconds", "_bytes",   "_ratio", "_info",  "_connections", "_requests",    "_instances",
-      "_series",  "_studies", "_tasks", "_files", "_entries",     "_associations"};
+  static constexpr std::array<std::string_view, 15> kUnits{
+      "_seconds", "_bytes", "_ratio", "_info",    "_connections",  "_requests", "_instances", "_series",
+      "_studies", "_tasks", "_files", "_entries", "_associations", "_lines",    "_line"};
   return std::any_of(kUnits.begin(), kUnits.end(), [&](std::string_view unit) { return name.ends_with(unit); });
 }
 

@@ -7,6 +7,7 @@
 #include "gantry/base/json_text.hpp"
 #include "gantry/config/values.hpp"
 #include "gantry/http/query_string.hpp"
+#include "gantry/index/audit_log.hpp"
 #include "gantry/server/admin_answer.hpp"
 #include "gantry/server/providers.hpp"
 
@@ -77,12 +78,60 @@ std::string list_of(const char* name, const All& all) {
   return text + "]}";
 }
 
-/// Revokes the one with this id among `all`.
+std::string permissions_text(const auth::ApiKey& key) {
+  std::string text;
+  for (const std::string& name : auth::names_of(key.permissions)) text += (text.empty() ? "" : ",") + name;
+  return text;
+}
+
+index::AuditEntry entry_of(const RequestContext& ctx, const auth::ApiKey& key, const char* what) {
+  index::AuditEntry entry;
+  entry.action = std::string("apikey.") + what;
+  entry.actor = index::actor_of(ctx);
+  entry.detail = "apikey:" + key.id + " (" + key.name + ") " + permissions_text(key);
+  return entry;
+}
+
+index::AuditEntry entry_of(const RequestContext& ctx, const auth::Share& share, const char* what) {
+  index::AuditEntry entry;
+  entry.action = std::string("share.") + what;
+  entry.actor = index::actor_of(ctx);
+  entry.study = share.study;
+  entry.detail = "share:" + share.id + " until " + json_time(share.expires).substr(1, 20);
+  return entry;
+}
+
+template <class Made>
+Result<void> record(index::InstanceIndex& index, RequestContext ctx, const Made& of, const char* what) {
+  ctx.tenant = of.tenant;
+  GANTRY_LET(const auto number, index.audit_log().add_audit(ctx, entry_of(ctx, of, what)));
+  (void)number;
+  return {};
+}
+
+/// Puts on record what was made. What can't be is taken back: nobody was told its secret yet.
+template <class Service, class Made>
+Result<void> record_made(index::InstanceIndex& index, Service& service, const RequestContext& ctx, const Made& made) {
+  const auto recorded = record(index, ctx, made, "created");
+  if (recorded) return {};
+  const auto back = service.revoke(ctx, made.id);
+  if (!back) return back.error();
+  if (recorded.error().kind() == ErrorKind::kNotFound) {
+    return Error::not_found("there is no tenant " + made.tenant.str());
+  }
+  return recorded.error();
+}
+
+/// Revokes the one with this id among `all`. On record first: who is told that it failed asks again.
 template <class Service, class All>
-Result<std::string> revoke(Service& service, const RequestContext& ctx, const All& all, const std::string& id,
-                           const char* what) {
+Result<std::string> revoke(index::InstanceIndex& index, Service& service, const RequestContext& ctx, const All& all,
+                           const std::string& id, const char* what) {
   const auto none = [&] { return Error::not_found(std::string("there is no ") + what + " " + as_utf8(id)); };
-  if (std::none_of(all.begin(), all.end(), [&id](const auto& one) { return one.id == id; })) return none();
+  const auto found = std::find_if(all.begin(), all.end(), [&id](const auto& one) { return one.id == id; });
+  if (found == all.end()) return none();
+  // A tenant whose row is gone has no audit to write to; its keys must go all the same.
+  const auto recorded = record(index, ctx, *found, "revoked");
+  if (!recorded && recorded.error().kind() != ErrorKind::kNotFound) return recorded.error();
   GANTRY_LET(const bool there, service.revoke(ctx, id));
   if (!there) return none();
   return "{\"revoked\":" + json_string(id) + "}";
@@ -90,7 +139,8 @@ Result<std::string> revoke(Service& service, const RequestContext& ctx, const Al
 
 }  // namespace
 
-Result<std::string> create_api_key(auth::ApiKeys& keys, const RequestContext& ctx, const ApiKeyRequest& asked) {
+Result<std::string> create_api_key(index::InstanceIndex& index, auth::ApiKeys& keys, const RequestContext& ctx,
+                                   const ApiKeyRequest& asked) {
   auth::ApiKeys::New made;
   made.name = asked.name;
   GANTRY_LET(made.tenant, tenant_named(asked.tenant));
@@ -99,6 +149,7 @@ Result<std::string> create_api_key(auth::ApiKeys& keys, const RequestContext& ct
     GANTRY_LET(made.lifetime, lifetime_of(asked.expires.empty() ? kKeyLifetime : asked.expires));
   }
   GANTRY_LET(const auto key, keys.create(within(ctx), made));
+  GANTRY_TRY(record_made(index, keys, within(ctx), key.key));
   return members_of(key.key) + ",\"key\":" + json_string(key.text) + "}";
 }
 
@@ -108,10 +159,10 @@ Result<std::string> list_api_keys(auth::ApiKeys& keys, const RequestContext& ctx
   return list_of("keys", all);
 }
 
-Result<std::string> revoke_api_key(auth::ApiKeys& keys, const RequestContext& ctx, const std::string& id,
-                                   const std::optional<TenantId>& tenant) {
+Result<std::string> revoke_api_key(index::InstanceIndex& index, auth::ApiKeys& keys, const RequestContext& ctx,
+                                   const std::string& id, const std::optional<TenantId>& tenant) {
   GANTRY_LET(const auto all, keys.list(within(ctx), tenant));
-  return revoke(keys, within(ctx), all, id, "API key");
+  return revoke(index, keys, within(ctx), all, id, "API key");
 }
 
 Result<std::string> create_share(index::InstanceIndex& index, auth::Shares& shares, const RequestContext& ctx,
@@ -125,6 +176,7 @@ Result<std::string> create_share(index::InstanceIndex& index, auth::Shares& shar
     return Error::not_found("tenant " + of_tenant.tenant.str() + " has no study " + asked.study);
   }
   GANTRY_LET(const auto made, shares.create(of_tenant, StudyUid(asked.study), lifetime));
+  GANTRY_TRY(record_made(index, shares, of_tenant, made.share));
   return members_of(made.share) + ",\"link\":" + json_string(site + "/share/" + made.token) + "}";
 }
 
@@ -134,10 +186,10 @@ Result<std::string> list_shares(auth::Shares& shares, const RequestContext& ctx,
   return list_of("shares", all);
 }
 
-Result<std::string> revoke_share(auth::Shares& shares, const RequestContext& ctx, const std::string& id,
-                                 const std::optional<TenantId>& tenant) {
+Result<std::string> revoke_share(index::InstanceIndex& index, auth::Shares& shares, const RequestContext& ctx,
+                                 const std::string& id, const std::optional<TenantId>& tenant) {
   GANTRY_LET(const auto all, shares.list(within(ctx), tenant));
-  return revoke(shares, within(ctx), all, id, "share");
+  return revoke(index, shares, within(ctx), all, id, "share");
 }
 
 namespace {
@@ -198,7 +250,7 @@ Result<std::optional<TenantId>> scope_asked(const Request& request) {
 Task<Response> create_key(Credentials& here, Request& request) {
   auto asked = key_asked(request);
   if (!asked) co_return http::problem(asked.error());
-  auto work = [&here, ctx = request.context, what = *std::move(asked)] { return create_api_key(here.keys, ctx, what); };
+  auto work = [&here, ctx = request.context, what = *std::move(asked)] { return create_api_key(here.index, here.keys, ctx, what); };
   co_return json_answer(co_await run_on(here.index_pool, std::move(work)));
 }
 
@@ -213,7 +265,7 @@ Task<Response> revoke_key(Credentials& here, Request& request) {
   const auto scope = scope_asked(request);
   if (!scope) co_return http::problem(scope.error());
   auto work = [&here, ctx = request.context, of = *scope, id = request.parameter("id")] {
-    return revoke_api_key(here.keys, ctx, id, of);
+    return revoke_api_key(here.index, here.keys, ctx, id, of);
   };
   co_return json_answer(co_await run_on(here.index_pool, std::move(work)));
 }
@@ -238,7 +290,7 @@ Task<Response> revoke_link(Credentials& here, Request& request) {
   const auto scope = scope_asked(request);
   if (!scope) co_return http::problem(scope.error());
   auto work = [&here, ctx = request.context, of = *scope, id = request.parameter("id")] {
-    return revoke_share(here.shares, ctx, id, of);
+    return revoke_share(here.index, here.shares, ctx, id, of);
   };
   co_return json_answer(co_await run_on(here.index_pool, std::move(work)));
 }

@@ -1,7 +1,8 @@
 #pragma once
 
 // API keys and share links, as an administrator makes, lists and revokes them: over the admin routes and, where no
-// server runs, by the command line alone. Answers are one line of JSON.
+// server runs, by the command line alone. Answers are one line of JSON. What is made or revoked is a row in the audit of
+// its tenant (index/audit_log.hpp): what can't be recorded is not done.
 
 #include <optional>
 #include <string>
@@ -34,14 +35,15 @@ struct ShareRequest {
 inline constexpr const char* kShareLifetime = "7d";
 
 /// {"id","name","tenant","permissions","created","expires","last_used","key"}: the one time that the key is told.
-/// kInvalid says what is wrong with what was asked.
-[[nodiscard]] Result<std::string> create_api_key(auth::ApiKeys& keys, const RequestContext& ctx,
-                                                 const ApiKeyRequest& asked);
+/// kInvalid says what is wrong with what was asked; kNotFound: there is no such tenant.
+[[nodiscard]] Result<std::string> create_api_key(index::InstanceIndex& index, auth::ApiKeys& keys,
+                                                 const RequestContext& ctx, const ApiKeyRequest& asked);
 /// {"keys":[…]}, each as above but for the key. Without a tenant: of all.
 [[nodiscard]] Result<std::string> list_api_keys(auth::ApiKeys& keys, const RequestContext& ctx,
                                                 const std::optional<TenantId>& tenant);
 /// {"revoked":ID}. kNotFound: there is none, or none of `tenant`.
-[[nodiscard]] Result<std::string> revoke_api_key(auth::ApiKeys& keys, const RequestContext& ctx, const std::string& id,
+[[nodiscard]] Result<std::string> revoke_api_key(index::InstanceIndex& index, auth::ApiKeys& keys,
+                                                 const RequestContext& ctx, const std::string& id,
                                                  const std::optional<TenantId>& tenant);
 
 /// {"id","tenant","study","created","expires","link"}: the one time that the link is told; it begins with `site`, a URL
@@ -53,7 +55,8 @@ inline constexpr const char* kShareLifetime = "7d";
 [[nodiscard]] Result<std::string> list_shares(auth::Shares& shares, const RequestContext& ctx,
                                               const std::optional<TenantId>& tenant);
 /// {"revoked":ID}. kNotFound: there is none, or none of `tenant`.
-[[nodiscard]] Result<std::string> revoke_share(auth::Shares& shares, const RequestContext& ctx, const std::string& id,
+[[nodiscard]] Result<std::string> revoke_share(index::InstanceIndex& index, auth::Shares& shares,
+                                               const RequestContext& ctx, const std::string& id,
                                                const std::optional<TenantId>& tenant);
 
 /// What runs keys and shares. Outlives the routes.

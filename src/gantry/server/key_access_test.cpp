@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "gantry/base/task_test_support.hpp"
+#include "gantry/index/audit_log.hpp"
 #include "gantry/index/memory/memory_index.hpp"
 #include "gantry/server/share_pages.hpp"
 
@@ -18,8 +19,10 @@ using ::testing::Not;
 
 struct House {
   House() {
-    ctx.tenant = TenantId("clinic-a");
-    EXPECT_TRUE(index.ensure_tenant(ctx));
+    for (const char* const name : {"clinic-b", "clinic-a"}) {
+      ctx.tenant = TenantId(name);
+      EXPECT_TRUE(index.ensure_tenant(ctx));
+    }
   }
   std::string key(PermissionSet permissions) {
     auto made = credentials.keys.create(ctx, {"robot", ctx.tenant, permissions, std::nullopt});
@@ -144,7 +147,7 @@ TEST(SharePages, ARouteBelowAShareAnswersAboutOneStudyOrNotAtAll) {
 
 TEST(CredentialAdmin, SaysWhatWasMadeOnceAndListsItWithoutItsSecret) {
   House house;
-  const auto made = create_api_key(house.credentials.keys, house.ctx, {"r \"1\"", "clinic-a", "read,admin", "90d"});
+  const auto made = create_api_key(house.index, house.credentials.keys, house.ctx, {"r \"1\"", "clinic-a", "read,admin", "90d"});
   ASSERT_TRUE(made);
   EXPECT_THAT(*made, HasSubstr(R"("permissions":["read","admin"])"));
   const auto at = made->find("\"key\":\"") + 7;
@@ -155,11 +158,19 @@ TEST(CredentialAdmin, SaysWhatWasMadeOnceAndListsItWithoutItsSecret) {
   EXPECT_THAT(*list, HasSubstr(R"("name":"r \"1\"")"));
   EXPECT_THAT(*list, Not(HasSubstr(key)));
   const std::string id(*auth::id_in_token(auth::kApiKeyPrefix, key));
-  EXPECT_EQ(revoke_api_key(house.credentials.keys, house.ctx, id, TenantId("clinic-b")).error().kind(),
+  EXPECT_EQ(revoke_api_key(house.index, house.credentials.keys, house.ctx, id, TenantId("clinic-b")).error().kind(),
             ErrorKind::kNotFound)
       << "another tenant's";
-  EXPECT_TRUE(revoke_api_key(house.credentials.keys, house.ctx, id, TenantId("clinic-a")));
-  EXPECT_EQ(create_api_key(house.credentials.keys, house.ctx, {"r", "", "read,fly", ""}).error().kind(),
+  EXPECT_TRUE(revoke_api_key(house.index, house.credentials.keys, house.ctx, id, TenantId("clinic-a")));
+  const auto rows = house.index.audit_rows(house.ctx, {});
+  ASSERT_TRUE(rows && rows->size() == 2);
+  EXPECT_EQ((*rows)[0].entry.action, "apikey.created");
+  EXPECT_EQ((*rows)[0].entry.detail, "apikey:" + id + " (r \"1\") read,admin");
+  EXPECT_EQ((*rows)[1].entry.action, "apikey.revoked");
+  EXPECT_EQ(create_api_key(house.index, house.credentials.keys, house.ctx, {"r", "nobody", "read", ""}).error().kind(),
+            ErrorKind::kNotFound);
+  EXPECT_THAT(*house.credentials.keys.list(house.ctx, std::nullopt), ::testing::IsEmpty()) << "what is not on record is not";
+  EXPECT_EQ(create_api_key(house.index, house.credentials.keys, house.ctx, {"r", "", "read,fly", ""}).error().kind(),
             ErrorKind::kInvalid);
   EXPECT_EQ(create_share(house.index, house.credentials.shares, house.ctx, {"1.2.3", "clinic-a", ""}, "").error().kind(),
             ErrorKind::kNotFound)
