@@ -120,11 +120,11 @@ TYPED_TEST_P(AuditLogContract, TenantsHaveChainsOfTheirOwn) {
     this->commit(a, {instance(uid, uid + ".1", uid + ".1.1")});
     this->commit(b, {instance(uid, uid + ".1", uid + ".1.1")});
   }
-  for (const auto& [ctx, who] : {std::pair(a, "ann"), std::pair(b, "bea")}) {
-    const auto found = this->rows(ctx);
+  for (const auto& [tenant, who] : {std::pair(a, "ann"), std::pair(b, "bea")}) {
+    const auto found = this->rows(tenant);
     ASSERT_EQ(found.size(), 3U);
     for (const AuditRow& row : found) EXPECT_EQ(row.entry.actor.principal, who);
-    this->expect_whole(ctx);
+    this->expect_whole(tenant);
   }
 }
 

@@ -32,7 +32,7 @@ Result<std::unique_ptr<audit::Spool>> open_spool(const config::Settings& setting
   }
   GANTRY_LET(auto opened, audit::Spool::open(std::move(spool)));
   GANTRY_TRY(opened->append("start", ",\"pid\":" + std::to_string(::getpid())));
-  return std::move(opened);
+  return opened;
 }
 
 void record_stop(audit::Spool& spool) {
