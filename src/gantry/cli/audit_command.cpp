@@ -86,7 +86,7 @@ Result<bool> verify_spool(const config::Settings& settings, const AuditOptions& 
 
 Result<std::string> checks(const config::Settings& settings, const AuditOptions& options, const std::string& tenant) {
   (void)options;
-  return ask(settings, {kPrincipal,
+  return ask_archive(settings, kPrincipal, {
                         [&tenant](index::InstanceIndex& index, const RequestContext& ctx) {
                           std::vector<TenantId> tenants;
                           if (!tenant.empty()) tenants.emplace_back(tenant);
@@ -171,7 +171,7 @@ int export_changes(const config::Settings& settings, const AuditOptions& options
   query.principal = options.query.user;
   query.study = StudyUid(options.query.study);
   for (;;) {
-    const auto json = ask(settings, {kPrincipal,
+    const auto json = ask_archive(settings, kPrincipal, {
                                      [&](index::InstanceIndex& index, const RequestContext& ctx) {
                                        RequestContext of_tenant = ctx;
                                        of_tenant.tenant = TenantId(tenant);

@@ -10,6 +10,7 @@
 
 #include <unistd.h>
 
+#include "gantry/cli/audit_command.hpp"
 #include "gantry/cli/credential_commands.hpp"
 #include "gantry/cli/fsck_command.hpp"
 #include "gantry/cli/hidden_arguments.hpp"
@@ -366,6 +367,11 @@ int run(int argc, char** argv) {
   migrate.add_flag("--dry-run", migrate_options.dry_run, "Print the statements instead of running them");
   const SettingsFlags migrate_flags(migrate);
 
+  auto& audit = *app.add_subcommand("audit", "Look at the record of who did what, and whether it is whole");
+  const SettingsFlags audit_flags(audit);
+  AuditOptions audit_options;
+  const auto audit_commands = add_audit(audit, audit_options);
+
   auto& index = *app.add_subcommand("index", "Work on the index as a whole");
   index.require_subcommand(1);
   auto& copy = *index.add_subcommand("copy", "Move an archive's index from one database to another");
@@ -422,6 +428,13 @@ int run(int argc, char** argv) {
     if (share_verbs.create.parsed()) return run_share_create(*settings, share_asked, share_options.json);
     if (share_verbs.revoke.parsed()) return run_share_revoke(*settings, share_options.id);
     return run_share_list(*settings, share_options.list);
+  }
+  if (audit.parsed()) {
+    const auto settings = audit_flags.load();
+    if (!settings) return explain("audit", settings.error());
+    if (audit_commands.verify.parsed()) return run_audit_verify(*settings, audit_options);
+    if (audit_commands.exporting.parsed()) return run_audit_export(*settings, audit_options);
+    return run_audit_status(*settings, audit_options);
   }
   if (store.parsed()) return run_store(store_options);
   if (fsck.parsed()) {

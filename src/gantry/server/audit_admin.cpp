@@ -7,6 +7,7 @@
 
 #include "gantry/base/json_text.hpp"
 #include "gantry/http/query_string.hpp"
+#include "gantry/server/admin_answer.hpp"
 
 namespace gantry::server {
 namespace {
@@ -18,15 +19,6 @@ constexpr std::size_t kLimitDefault = 100, kLimitMost = 1000;
 /// Of a spool's files for one answer: a second or so. The next page goes on from there.
 constexpr std::uint64_t kReadMost = 256ULL << 20;
 constexpr std::chrono::minutes kCheckMost{60};
-
-Response json_answer(const Result<std::string>& text) {
-  if (!text) return http::problem(text.error());
-  auto response = http::respond(200, "application/json", *text + "\n");
-  response.headers.set("X-Content-Type-Options", "nosniff");
-  response.headers.set("Cache-Control", "no-store");
-  response.compressible = true;
-  return response;
-}
 
 Result<std::uint64_t> number_from(const std::string& name, const std::string& value, std::uint64_t most) {
   std::uint64_t number = 0;
