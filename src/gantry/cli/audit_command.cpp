@@ -15,6 +15,7 @@
 #include "gantry/server/audit_admin.hpp"
 #include "gantry/server/audit_relay.hpp"
 #include "gantry/server/audit_spool.hpp"
+#include "gantry/server/providers.hpp"
 
 namespace gantry::cli {
 namespace {
