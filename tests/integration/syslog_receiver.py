@@ -112,6 +112,9 @@ class Receiver:
             return list(self.messages)
 
     def close(self) -> None:
+        """From here on nobody connects: closing alone would leave the accept(2) that waits."""
+        if self.kind != "udp":
+            self.socket.shutdown(socket.SHUT_RDWR)
         self.socket.close()
         for connection in self.connections:
             try:
