@@ -21,6 +21,7 @@ from http_ratios import ROOT, Server, compare, ct_slice, multipart, nginx, repor
 SERIES, INSTANCES = 20, 100
 PLAIN = {"Accept": "application/dicom+json", "Accept-Encoding": "identity"}
 GZIP = {"Accept": "application/dicom+json", "Accept-Encoding": "gzip"}
+ZSTD = {"Accept": "application/dicom+json", "Accept-Encoding": "zstd"}
 
 
 def fetch(port: int, path: str, headers: dict[str, str]) -> tuple[float, float, int]:
@@ -71,6 +72,7 @@ def main() -> None:
         with nginx(folder) as (port, www):
             print(f"{'rates':44} {'bytes':>9} {'Gantry/s':>10} {'nginx/s':>10}   ratio (median, min - max)")
             for name, path, headers in (("series, ready", of_series, PLAIN), ("series, ready, gzip", of_series, GZIP),
+                                        ("series, ready, zstd", of_series, ZSTD),
                                         ("study of 2,000, ready", of_study, PLAIN), ("study of 2,000, ready, gzip", of_study, GZIP)):
                 report(*compare(name, server.url + path, headers, www, port, options))
             etag = requests.get(server.url + of_study, headers=PLAIN).headers["ETag"]

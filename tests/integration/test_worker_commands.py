@@ -169,7 +169,7 @@ def test_status_counts_all_series_whether_somebody_serves_or_not(gantry, tmp_pat
 @pytest.mark.database_server
 def test_a_worker_that_is_ended_leaves_nothing_claimed_and_another_goes_on(gantry, tmp_path):
     server = Server(gantry, tmp_path / "data", *NONE).start()
-    studies = [uids(2) for _ in range(40)]
+    studies = [uids(2) for _ in range(12)]
     body, content_type = multipart([ct_slice(study, series, uids(1)[0], 1, rows=16, columns=16) for study, series in studies])
     assert requests.post(f"{server.dicomweb}/studies", data=body, headers={"Content-Type": content_type}).status_code == 200
     command = [str(gantry), "worker", *server.index_flags(), "--storage-url", f"file:{server.data}", "--data", str(tmp_path / "nothing"),

@@ -40,7 +40,10 @@ struct MetadataJob {
   [[nodiscard]] Result<Response> prepared(const archive::PreparedPtr& metadata) const;
   [[nodiscard]] Result<Response> run() const;
   /// 304 when the request holds what is of `state`.
-  [[nodiscard]] std::optional<Response> unchanged() const { return not_modified(headers, etag_of(state)); }
+  [[nodiscard]] std::optional<Response> unchanged() const {
+    if (!headers.get("If-None-Match")) return std::nullopt;
+    return not_modified(headers, etag_of(state));
+  }
 
  private:
   [[nodiscard]] std::string etag_of(std::string_view now) const;
