@@ -137,6 +137,11 @@ def test_a_busy_session_leaves_no_patient_and_no_secret_in_what_operators_see(ma
         assert marks_in(text) == [], where
         assert "19331231" not in text, where
         assert token.group(1) not in text and secret.group(1) not in text, where
+    # The audit is patient data itself, and holds queries; credentials it holds none.
+    audit = b"".join(file.read_bytes() for file in (server.data / "audit").rglob("*") if file.is_file())
+    assert token.group()[12:24].encode() in audit, "who asked is on record"
+    for credential in (token.group(1), secret.group(1), f"{MARK}cookie", f"Bearer {MARK}", f"Basic {MARK}"):
+        assert credential.encode() not in audit
 
 
 @pytest.mark.parametrize("how", ["file", "environment", "flag"])
