@@ -22,6 +22,7 @@
 #include "gantry/config/settings.hpp"
 #include "gantry/server/app.hpp"
 #include "gantry/server/data_folder.hpp"
+#include "gantry/server/identity_parts.hpp"
 
 namespace gantry::cli {
 namespace {
@@ -194,6 +195,10 @@ int run_config(const SettingsFlags& flags, bool show) {
   const auto settings = flags.load();
   if (!settings) {
     std::fprintf(stderr, "%s\n", settings.error().detail().c_str());
+    return kCouldNotWork;
+  }
+  if (const auto checked = server::check_auth(*settings); !checked && !show) {
+    std::fprintf(stderr, "%s\n", checked.error().detail().c_str());
     return kCouldNotWork;
   }
   for (const auto& warning : settings->warnings) std::fprintf(stderr, "warning: %s\n", warning.c_str());

@@ -54,6 +54,10 @@ class Loader {
   void apply_file(const std::filesystem::path& path, const std::vector<FileEntry>& entries) {
     for (const auto& entry : entries) {
       const auto where = path.string() + ", line " + std::to_string(entry.line);
+      if (entry.item > 0) {
+        apply_issuer(entry, where);
+        continue;
+      }
       if (const Setting* setting = find(entry)) {
         keep(*setting, where, setting->info.name() + " = " + quote(*setting, entry.value), where,
              assign(*setting, entry.value, settings_));
@@ -111,6 +115,7 @@ class Loader {
     }
     check_tls();
     if (!errors_.empty()) return Error::invalid(std::move(errors_));
+    for (const auto& further : issuers_) settings_.auth.issuers.push_back(further.auth.main);
     const auto& dir = settings_.data.dir;
     if (settings_.index.url.empty()) settings_.index.url = "sqlite:" + (dir / "index.sqlite").string();
     if (settings_.storage.url.empty()) settings_.storage.url = "file:" + dir.string();
@@ -205,7 +210,28 @@ class Loader {
 
   void refuse(const std::string& message) { errors_ += (errors_.empty() ? "" : "\n") + message; }
 
+  /// A key of a table of [[auth.issuers]]: what [auth] has for the first issuer, kept for a further one.
+  void apply_issuer(const FileEntry& entry, const std::string& where) {
+    if (entry.section != "auth.issuers") return refuse(where + ": [[" + entry.section + "]] is no section; did you mean [[auth.issuers]]?");
+    std::vector<std::string> keys;
+    for (const auto& setting : setting_table()) {
+      if (!setting.per_issuer) continue;
+      keys.push_back(setting.info.key);
+      if (setting.info.key != entry.key) continue;
+      if (issuers_.size() < entry.item) issuers_.resize(entry.item);
+      const auto assigned = assign(setting, entry.value, issuers_[entry.item - 1]);
+      if (!assigned) {
+        return refuse(where + ": auth.issuers." + entry.key + " = " + quote(setting, entry.value) + ": " +
+                      assigned.error().detail());
+      }
+      settings_.sources["auth.issuers[" + std::to_string(entry.item - 1) + "]." + entry.key] = where;
+      return;
+    }
+    refuse(where + ": auth.issuers." + entry.key + " is no setting of an issuer" + or_did_you_mean(nearest(entry.key, keys)));
+  }
+
   Settings settings_;
+  std::vector<Settings> issuers_;  ///< each holds a further issuer as its main one
   std::string errors_;
 };
 

@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
+#include "gantry/config/setting_builder.hpp"
 #include "gantry/config/urls.hpp"
 #include "gantry/config/values.hpp"
 
@@ -41,6 +42,8 @@ Look look_of(ValueKind kind) {
     case ValueKind::kCount: return {"NUMBER", "a whole number"};
     case ValueKind::kBytes: return {"BYTES", "a size such as 4096, 32kB or 16GB"};
     case ValueKind::kDuration: return {"DURATION", "a duration such as 250ms, 10s, 5min, 24h or 7d"};
+    case ValueKind::kProviderUrl: return {"URL", "https://…, or nothing"};
+    case ValueKind::kTexts: return {"TEXT,…", "a list of texts"};
   }
   return {"TEXT", "text"};
 }
@@ -60,56 +63,60 @@ std::string spelled(const std::string& section, const std::string& key, char sep
   return name;
 }
 
-/// Builds the table, one readable line or two per setting.
-class Builder {
- public:
-  Builder& add(const char* section, const char* key, ValueKind kind, Place place, const char* help) {
-    Setting setting;
-    setting.info.section = section;
-    setting.info.key = key;
-    setting.info.environment = spelled(section, key, '_', "GANTRY_", true);
-    setting.info.flag = spelled(section, key, '-', "--", false);
-    setting.info.type = look_of(kind).type;
-    setting.info.help = help;
-    setting.info.is_switch = kind == ValueKind::kSwitch;
-    setting.kind = kind;
-    setting.place = place;
-    setting.expected = look_of(kind).expected;
-    table_.push_back(std::move(setting));
-    return *this;
-  }
-  Builder& alias(const char* flag) {
-    table_.back().info.short_flag = flag;
-    return *this;
-  }
-  Builder& choices(std::vector<std::string> choices) {
-    auto& setting = table_.back();
-    for (std::size_t i = 0; i < choices.size(); ++i) {
-      setting.info.type += (i == 0 ? "" : "|") + choices[i];
-      setting.expected += (i == 0 ? "" : i + 1 == choices.size() ? " or " : ", ") + choices[i];
-    }
-    setting.choices = std::move(choices);
-    return *this;
-  }
-  Builder& within(std::uint64_t least, std::uint64_t most) {
-    auto& setting = table_.back();
-    setting.least = least;
-    setting.most = most;
-    setting.expected += ", from " + amount_text(setting.kind, least) + " to " + amount_text(setting.kind, most);
-    return *this;
-  }
-  std::vector<Setting> take() {
-    const Settings defaults;
-    for (auto& setting : table_) setting.info.default_text = text_of(setting, defaults);
-    return std::move(table_);
-  }
+}  // namespace
 
- private:
-  std::vector<Setting> table_;
-};
+Builder& Builder::add(const char* section, const char* key, ValueKind kind, Place place, const char* help) {
+  Setting setting;
+  setting.info.section = section;
+  setting.info.key = key;
+  setting.info.environment = spelled(section, key, '_', "GANTRY_", true);
+  setting.info.flag = spelled(section, key, '-', "--", false);
+  setting.info.type = look_of(kind).type;
+  setting.info.help = help;
+  setting.info.is_switch = kind == ValueKind::kSwitch;
+  setting.kind = kind;
+  setting.place = place;
+  setting.expected = look_of(kind).expected;
+  table_.push_back(std::move(setting));
+  return *this;
+}
 
-// Longer than a macro's worth of repetition would be without it: the place of Settings::section.key.
-#define GANTRY_AT(section, key) Place([](Settings& s) { return &s.section.key; })
+Builder& Builder::alias(const char* flag) {
+  table_.back().info.short_flag = flag;
+  return *this;
+}
+
+Builder& Builder::per_issuer() {
+  table_.back().per_issuer = true;
+  return *this;
+}
+
+Builder& Builder::choices(std::vector<std::string> choices) {
+  auto& setting = table_.back();
+  if (setting.kind == ValueKind::kTexts) setting.expected += " of ";
+  for (std::size_t i = 0; i < choices.size(); ++i) {
+    if (setting.kind != ValueKind::kTexts) setting.info.type += (i == 0 ? "" : "|") + choices[i];
+    setting.expected += (i == 0 ? "" : i + 1 == choices.size() ? " or " : ", ") + choices[i];
+  }
+  setting.choices = std::move(choices);
+  return *this;
+}
+
+Builder& Builder::within(std::uint64_t least, std::uint64_t most) {
+  auto& setting = table_.back();
+  setting.least = least;
+  setting.most = most;
+  setting.expected += ", from " + amount_text(setting.kind, least) + " to " + amount_text(setting.kind, most);
+  return *this;
+}
+
+std::vector<Setting> Builder::take() {
+  const Settings defaults;
+  for (auto& setting : table_) setting.info.default_text = text_of(setting, defaults);
+  return std::move(table_);
+}
+
+namespace {
 
 void add_http(Builder& table) {
   using K = ValueKind;
@@ -310,9 +317,6 @@ void add_services(Builder& table) {
            "How these messages name this node (AuditSourceID). Nothing: the machine's name.")
       .add("audit", "site", K::kText, GANTRY_AT(audit, site),
            "How they name its site (AuditEnterpriseSiteID).")
-      .add("auth", "api_keys", K::kSwitch, GANTRY_AT(auth, api_keys),
-           "Takes API keys (`gantry apikey`), and from then on nothing without a credential but health, metrics and "
-           "share links.")
       .add("share", "viewer_url", K::kText, GANTRY_AT(share, viewer_url),
            "The viewer that the page of a share link opens: an OHIF's address, or a URL with {study} and {config} or "
            "{dicomweb} in it. Nothing: the page offers none.")
@@ -323,8 +327,6 @@ void add_services(Builder& table) {
       .choices({"auto", "json", "text"});
 }
 
-#undef GANTRY_AT
-
 std::vector<Setting> make_table() {
   Builder table;
   table.add("data", "dir", ValueKind::kPath, Place([](Settings& s) { return &s.data.dir; }),
@@ -334,6 +336,7 @@ std::vector<Setting> make_table() {
   add_http(table);
   add_tls(table);
   add_limits(table);
+  add_auth(table);
   add_parts(table);
   add_services(table);
   return table.take();
@@ -369,6 +372,16 @@ Result<void> check_http_url(std::string_view text) {
   return {};
 }
 
+/// Exactly as it is written: an issuer's name is compared with tokens, slashes at its end and all.
+Result<void> check_provider_url(std::string_view text) {
+  if (text.empty()) return {};
+  GANTRY_LET(const Url url, parse_url(text));
+  if (url.scheme != "http" && url.scheme != "https") return Error::invalid("its scheme is neither http nor https");
+  if (url.host.empty()) return Error::invalid("it names no host");
+  if (!url.user.empty() || text.find('#') != std::string_view::npos) return Error::invalid("it has a user or a fragment");
+  return {};
+}
+
 /// Whether text is right for its kind; the reason is added to what was expected.
 Result<void> check_text(const Setting& setting, const std::string& text) {
   const auto verdict = [](bool right) { return right ? Result<void>{} : Error::invalid(""); };
@@ -376,6 +389,7 @@ Result<void> check_text(const Setting& setting, const std::string& text) {
   switch (setting.kind) {
     case ValueKind::kAddress: return verdict(is_address(text));
     case ValueKind::kHttpUrl: return check_http_url(text);
+    case ValueKind::kProviderUrl: return check_provider_url(text);
     case ValueKind::kIndexUrl: return text.empty() ? Result<void>{} : of(parse_index_url(text));
     case ValueKind::kStorageUrl: return text.empty() ? Result<void>{} : of(parse_storage_url(text));
     case ValueKind::kCacheUrl: return of(parse_cache_url(text));
@@ -387,7 +401,20 @@ Result<void> check_text(const Setting& setting, const std::string& text) {
   }
 }
 
+bool is_list_kind(ValueKind kind) {
+  return kind == ValueKind::kAddresses || kind == ValueKind::kOrigins || kind == ValueKind::kTexts;
+}
+
 Result<void> check_list(const Setting& setting, const std::vector<std::string>& list) {
+  if (setting.kind == ValueKind::kTexts) {
+    const auto& choices = setting.choices;
+    for (const auto& element : list) {
+      if (element.empty()) return Error::invalid("one of them is empty");
+      if (choices.empty() || std::find(choices.begin(), choices.end(), element) != choices.end()) continue;
+      return Error::invalid("\"" + element + "\" is none");
+    }
+    return {};
+  }
   const auto is_right = setting.kind == ValueKind::kAddresses ? is_ip_address : is_origin;
   for (const auto& element : list) {
     if (!is_right(element)) return Error::invalid("\"" + element + "\" is none");
@@ -413,7 +440,8 @@ auto visit_value(const Setting& setting, const Settings& settings, F function) {
 }
 
 bool is_url(ValueKind kind) {
-  return kind == ValueKind::kHttpUrl || kind == ValueKind::kIndexUrl || kind == ValueKind::kStorageUrl || kind == ValueKind::kCacheUrl;
+  return kind == ValueKind::kHttpUrl || kind == ValueKind::kIndexUrl || kind == ValueKind::kStorageUrl || kind == ValueKind::kCacheUrl ||
+         kind == ValueKind::kProviderUrl;
 }
 
 std::string join(const std::vector<std::string>& list) {
@@ -460,6 +488,7 @@ Result<void> assign_text(const Setting& setting, std::string_view text, Settings
       return {};
     }
     case ValueKind::kAddresses:
+    case ValueKind::kTexts:
     case ValueKind::kOrigins: {
       auto list = split_list(text);
       if (const auto checked = check_list(setting, list); !checked) return refused(setting, checked.error().detail());
@@ -483,7 +512,7 @@ Result<void> assign_text(const Setting& setting, std::string_view text, Settings
 
 Result<void> assign(const Setting& setting, const FileValue& value, Settings& settings) {
   const bool is_number = setting.kind == ValueKind::kCount || setting.kind == ValueKind::kBytes;
-  const bool is_list = setting.kind == ValueKind::kAddresses || setting.kind == ValueKind::kOrigins;
+  const bool is_list = is_list_kind(setting.kind);
   if (const auto* flag = std::get_if<bool>(&value); flag != nullptr && setting.kind == ValueKind::kSwitch) {
     at<bool>(setting.place, settings) = *flag;
     return {};
@@ -520,9 +549,10 @@ std::string toml_of(const Setting& setting, const Settings& settings) {
     case ValueKind::kSwitch:
     case ValueKind::kCount: return text;
     case ValueKind::kAddresses:
+    case ValueKind::kTexts:
     case ValueKind::kOrigins: {
       std::string array;
-      for (const auto& element : split_list(text)) array += (array.empty() ? "" : ", ") + toml_string(element);
+      for (const auto& element : at<std::vector<std::string>>(setting.place, const_cast<Settings&>(settings))) array += (array.empty() ? "" : ", ") + toml_string(element);
       return "[" + array + "]";
     }
     default: return toml_string(is_url(setting.kind) ? redact_url(text) : text);

@@ -20,13 +20,14 @@ using Place = std::variant<std::string* (*)(Settings&), std::filesystem::path* (
                            std::vector<std::string>* (*)(Settings&)>;
 
 enum class ValueKind { kText, kAddress, kHttpUrl, kIndexUrl, kStorageUrl, kCacheUrl, kAeTitle, kChoice, kAddresses, kOrigins,
-                       kPath, kFile, kSwitch, kCount, kBytes, kDuration };
+                       kProviderUrl, kTexts, kPath, kFile, kSwitch, kCount, kBytes, kDuration };
 
 struct Setting {
   SettingInfo info;
   ValueKind kind = ValueKind::kText;
   Place place;
-  std::vector<std::string> choices;                             ///< kChoice
+  std::vector<std::string> choices;                             ///< kChoice; kTexts: each is one of them
+  bool per_issuer = false;                                      ///< stands in [auth] and in each [[auth.issuers]]
   std::uint64_t least = 0;                                      ///< kCount, kBytes, kDuration (ms)
   std::uint64_t most = std::numeric_limits<std::int64_t>::max();
   std::string expected;                                         ///< for messages: "HOST:PORT, e.g. 127.0.0.1:8080"

@@ -66,6 +66,30 @@ struct Settings {
     std::uint64_t handshakes = 1024;  ///< at a time
   } tls;
 
+  /// What tokens of one issuer, for one audience, must be and what they give. Without an issuer: none is taken.
+  struct Issuer {
+    std::string issuer;                             ///< exactly the token's `iss`
+    std::vector<std::string> audience;              ///< one of them must be in the token's `aud`
+    std::vector<std::string> algorithms{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384"};
+    std::string discovery_url, jwks_url;            ///< empty: from the issuer's name; from the discovery document
+    std::string ca_file;                            ///< PEM; empty: the system's authorities
+    bool http_on_loopback = false;                  ///< a provider on this machine may be asked without TLS
+    std::string tenant, tenant_claim;               ///< one of both: a fixed one, or the path of the claim that names it
+    std::string principal_claim = "$.sub";          ///< who, for logs and audit
+    std::vector<std::string> read, write, deletes, admin;  ///< rules: "$.realm_access.roles=viewer", "scope:dicom.read"
+  };
+  struct Auth {
+    bool api_keys = false;                          ///< requests need a credential, and API keys are one
+    Issuer main;                                    ///< of `[auth]` itself
+    std::vector<Issuer> issuers;                    ///< further ones: `[[auth.issuers]]`, in the file alone
+    std::uint64_t remembered_tokens = 10'000;       ///< verified ones, by their hash
+    bool share_keys = true;                         ///< with other nodes through the Redis
+    std::chrono::milliseconds keys_refresh{std::chrono::minutes(10)};
+    std::chrono::milliseconds keys_pause{std::chrono::seconds(10)};  ///< between two fetches for unknown keys
+    std::chrono::milliseconds keys_stale{std::chrono::hours(24)};    ///< how long they serve while the provider is down
+    std::chrono::milliseconds keys_shared_life{std::chrono::minutes(100)};
+  } auth;
+
   struct Dimse {
     std::string listen = "127.0.0.1:11112";  ///< HOST:PORT
     std::string aet = "GANTRY";              ///< AE title, 1 to 16 characters
@@ -137,10 +161,6 @@ struct Settings {
     std::string source;                      ///< AuditSourceID; empty: the machine's name
     std::string site;                        ///< AuditEnterpriseSiteID; may be empty
   } audit;
-  struct Auth {
-    bool api_keys = false;  ///< requests need a credential, and API keys are one
-  } auth;
-
   struct Share {
     std::string viewer_url;  ///< where a shared study is opened in a viewer; empty: the page offers none
   } share;
@@ -150,7 +170,8 @@ struct Settings {
     std::string format = "auto";  ///< auto, json, text
   } log;
 
-  /// Where each setting that is not a default came from: "http.listen" -> "gantry.toml, line 3". Written by load().
+  /// Where each setting that is not a default came from: "http.listen" -> "gantry.toml, line 3"; of a further issuer
+  /// "auth.issuers[0].read". Written by load().
   std::map<std::string, std::string> sources;
   /// What load() wants an operator to read at start, e.g. a GANTRY_ variable that names no setting.
   std::vector<std::string> warnings;

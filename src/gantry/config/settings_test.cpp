@@ -73,6 +73,8 @@ std::string another_value(const Setting& setting) {
     case ValueKind::kCount: return setting.info.name().ends_with("_threshold") ? "55" : "123";
     case ValueKind::kBytes: return "1MB";
     case ValueKind::kDuration: return setting.info.name() == "worker.sweep_age" ? "3h" : "30min";
+    case ValueKind::kProviderUrl: return "https://id.example/realms/one/";
+    case ValueKind::kTexts: return setting.choices.empty() ? "$.roles=a,scope:b" : "ES256,RS256";
   }
   return "";
 }
@@ -304,6 +306,52 @@ TEST(Settings, OfTlsStandTogether) {
   const auto settings = load_text(pair + "client_ca = \"a.pem\"\n");
   ASSERT_TRUE(settings);
   EXPECT_THAT(settings->warnings, ElementsAre(HasSubstr("tls.client_ca is not used")));
+}
+
+TEST(Issuers, StandInTablesOfTheirOwnBesideTheFirst) {
+  const TempFile file(R"([auth]
+issuer = "https://id.example/"
+audience = "wado"
+read = ["$.resource_access['a,b'].roles=viewer"]
+
+[[auth.issuers]]
+issuer = "https://other.example"
+audience = ["stow", "more"]
+write = ["scope:dicom.write"]
+
+[[auth.issuers]]
+issuer = "https://third.example"
+)");
+  const auto settings = load(file.path(), {}, {});
+  ASSERT_TRUE(settings) << settings.error().detail();
+  EXPECT_EQ(settings->auth.main.issuer, "https://id.example/") << "exactly as it is written";
+  EXPECT_THAT(settings->auth.main.audience, ElementsAre("wado"));
+  ASSERT_EQ(settings->auth.issuers.size(), 2U);
+  EXPECT_THAT(settings->auth.issuers[0].audience, ElementsAre("stow", "more"));
+  EXPECT_EQ(settings->auth.issuers[1].issuer, "https://third.example");
+  EXPECT_THAT(settings->auth.issuers[1].read, ElementsAre());
+  EXPECT_EQ(settings->sources.at("auth.issuers[0].write"), file.path().string() + ", line 9");
+  const TempFile shown(show(*settings));
+  const auto again = load(shown.path(), {}, {});
+  ASSERT_TRUE(again) << again.error().detail() << show(*settings);
+  ASSERT_EQ(again->auth.issuers.size(), 2U);
+  EXPECT_EQ(again->auth.issuers[0].write, settings->auth.issuers[0].write);
+  EXPECT_EQ(again->auth.main.read, settings->auth.main.read);
+}
+
+TEST(Issuers, AreCheckedLikeEveryOtherSetting) {
+  const auto refused = [](const std::string& text) {
+    const TempFile file(text);
+    const auto settings = load(file.path(), {}, {});
+    return settings ? std::string() : settings.error().detail();
+  };
+  EXPECT_THAT(refused("[[auth.issuers]]\nisuer = \"https://a\"\n"), HasSubstr("line 2: auth.issuers.isuer is no setting of an "
+                                                                             "issuer; did you mean issuer?"));
+  EXPECT_THAT(refused("[[auth.issuers]]\nalgorithms = [\"none\"]\n"), HasSubstr("\"none\" is none"));
+  EXPECT_THAT(refused("[[auth.issuers]]\nkeys_pause = \"1s\"\n"), HasSubstr("no setting of an issuer"));
+  EXPECT_THAT(refused("[auth]\nalgorithms = \"HS256\"\n"), HasSubstr("expected a list of texts of RS256"));
+  EXPECT_THAT(refused("[auth]\nissuer = \"id.example\"\n"), HasSubstr("expected https://"));
+  EXPECT_THAT(refused("[[http.listen]]\na = 1\n"), HasSubstr("[[http.listen]] is no section"));
 }
 
 TEST(Reference, HasEverySetting) {

@@ -15,6 +15,17 @@ std::string cell(std::string_view text) {
 
 std::string code(std::string_view text) { return text.empty() ? "" : "`" + cell(text) + "`"; }
 
+/// `values` holds the setting's value, `settings` knows where it came from, by `name`.
+std::string line_of(const Setting& setting, const Settings& values, const std::string& name, const Settings& settings) {
+  const auto source = settings.sources.find(name);
+  std::string text = setting.info.key + " = " + toml_of(setting, values) + "  # ";
+  // Control characters can't stand in a comment, and a file's name may hold any.
+  for (const char c : source != settings.sources.end() ? source->second : "default") {
+    text += static_cast<unsigned char>(c) < 0x20 || c == 0x7F ? '?' : c;
+  }
+  return text + '\n';
+}
+
 }  // namespace
 
 std::string show(const Settings& settings) {
@@ -25,13 +36,16 @@ std::string show(const Settings& settings) {
       section = setting.info.section;
       text += (text.empty() ? "[" : "\n[") + section + "]\n";
     }
-    const auto source = settings.sources.find(setting.info.name());
-    text += setting.info.key + " = " + toml_of(setting, settings) + "  # ";
-    // Control characters can't stand in a comment, and a file's name may hold any.
-    for (const char c : source != settings.sources.end() ? source->second : "default") {
-      text += static_cast<unsigned char>(c) < 0x20 || c == 0x7F ? '?' : c;
+    text += line_of(setting, settings, setting.info.name(), settings);
+  }
+  for (std::size_t i = 0; i < settings.auth.issuers.size(); ++i) {
+    text += "\n[[auth.issuers]]\n";
+    Settings one;
+    one.auth.main = settings.auth.issuers[i];
+    for (const auto& setting : setting_table()) {
+      if (!setting.per_issuer) continue;
+      text += line_of(setting, one, "auth.issuers[" + std::to_string(i) + "]." + setting.info.key, settings);
     }
-    text += '\n';
   }
   return text;
 }

@@ -62,14 +62,25 @@ Result<std::vector<FileEntry>> parse_toml(std::string_view text) {
   for (const auto& [name, node] : parsed) {
     const auto* section = node.as_table();
     if (section == nullptr) {
-      entries.push_back({"", std::string(name.str()), value_of(node), name.source().begin.line});
+      entries.push_back({"", std::string(name.str()), value_of(node), name.source().begin.line, 0});
       continue;
     }
     if (section->empty()) {  // so that a misspelt name of an empty section is told, too
-      entries.push_back({std::string(name.str()), "", OtherValue{"table"}, name.source().begin.line});
+      entries.push_back({std::string(name.str()), "", OtherValue{"table"}, name.source().begin.line, 0});
     }
     for (const auto& [key, value] : *section) {
-      entries.push_back({std::string(name.str()), std::string(key.str()), value_of(value), key.source().begin.line});
+      if (const auto* tables = value.as_array(); tables != nullptr && tables->is_homogeneous<toml::table>()) {
+        const auto inner = std::string(name.str()) + "." + std::string(key.str());
+        std::size_t item = 0;
+        for (const auto& table : *tables) {
+          ++item;
+          for (const auto& [inner_key, inner_value] : *table.as_table()) {
+            entries.push_back({inner, std::string(inner_key.str()), value_of(inner_value), inner_key.source().begin.line, item});
+          }
+        }
+        continue;
+      }
+      entries.push_back({std::string(name.str()), std::string(key.str()), value_of(value), key.source().begin.line, 0});
     }
   }
   return entries;

@@ -2,6 +2,7 @@
 
 // A TOML file as a flat list of what it sets, each with its line.
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -19,10 +20,12 @@ struct OtherValue {
 using FileValue = std::variant<std::string, std::int64_t, double, bool, std::vector<std::string>, OtherValue>;
 
 struct FileEntry {
-  std::string section;  ///< empty for a key that stands in no table
+  std::string section;  ///< empty for a key that stands in no table; "a.b" for [[a.b]]
   std::string key;
   FileValue value;
   std::uint32_t line = 0;
+  /// Of an array of tables, [[SECTION]], which table: from 1 on. 0: a plain table.
+  std::size_t item = 0;
 };
 
 /// kInvalid for a syntax error: "line 3: …".

@@ -1,6 +1,7 @@
 #include "gantry/server/app.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include <fcntl.h>
@@ -21,6 +22,7 @@
 #include "gantry/server/certificate_authenticator.hpp"
 #include "gantry/server/data_folder.hpp"
 #include "gantry/server/gatekeeper.hpp"
+#include "gantry/server/identity_parts.hpp"
 #include "gantry/server/janitor.hpp"
 #include "gantry/server/key_access.hpp"
 #include "gantry/server/listener_tls.hpp"
@@ -31,6 +33,7 @@
 #include "gantry/server/share_pages.hpp"
 #include "gantry/server/site_routes.hpp"
 #include "gantry/server/tenant_limiter.hpp"
+#include "gantry/server/token_authenticator.hpp"
 
 namespace gantry::server {
 namespace {
@@ -136,6 +139,12 @@ JanitorSettings janitor_settings(const config::Settings& settings) {
   return janitor;
 }
 
+/// Whether anybody has to say who they are.
+bool asks_who(const config::Settings& settings) {
+  return !settings.auth.main.issuer.empty() || !settings.auth.issuers.empty() || settings.auth.api_keys ||
+         !settings.tls.client_rules.empty();
+}
+
 Result<void> check_exposure(const config::Settings& settings) {
   if (is_loopback(settings.http.listen)) return {};
   if (settings.http.insecure_tenants) {
@@ -143,11 +152,11 @@ Result<void> check_exposure(const config::Settings& settings) {
                           "\" can be reached from other machines, and --http-insecure-tenants lets everybody there "
                           "choose whose images to read and delete. It is for tests on this machine: listen on 127.0.0.1");
   }
-  if (settings.http.insecure_open || settings.auth.api_keys || !settings.tls.client_rules.empty()) return {};
+  if (settings.http.insecure_open || asks_who(settings)) return {};
   return Error::invalid("http.listen = \"" + settings.http.listen +
                         "\" can be reached from other machines, but no authentication is "
-                        "configured: everybody there could read and delete everything. Listen on 127.0.0.1, or say "
-                        "--http-insecure-open to serve it openly all the same");
+                        "configured: everybody there could read and delete everything. Configure [auth], listen on "
+                        "127.0.0.1, or say --http-insecure-open to serve it openly all the same");
 }
 
 void log_access(observe::Log& log, const http::AccessRecord& record) {
@@ -204,8 +213,8 @@ class App::Parts {
  public:
   Parts(config::Settings given, observe::Log& log_to, DataFolder locked,
         std::unique_ptr<index::InstanceIndex> opened_index, std::unique_ptr<storage::ObjectStore> opened_objects,
-        std::unique_ptr<cache::SharedCache> opened_cache, std::unique_ptr<audit::Spool> opened_spool,
-        std::unique_ptr<audit::Relay> opened_relay,
+        std::unique_ptr<cache::SharedCache> opened_cache, std::unique_ptr<auth::TokenAuthority> opened_authority,
+        std::unique_ptr<audit::Spool> opened_spool, std::unique_ptr<audit::Relay> opened_relay,
         std::shared_ptr<tls::ServerIdentity> given_identity,
         std::unique_ptr<CertificateAuthenticator> given_certificates)
       : settings(std::move(given)),
@@ -218,6 +227,7 @@ class App::Parts {
         index(std::move(opened_index)),
         objects(std::move(opened_objects)),
         cache(std::move(opened_cache)),
+        authority(std::move(opened_authority)),
         spool(std::move(opened_spool)),
         relay(std::move(opened_relay)),
         disk_pool("disk", kDiskThreads, kQueueMost),
@@ -236,7 +246,8 @@ class App::Parts {
             versions.get(), index_pool, disk_pool, dicomweb_settings(settings, folder.secret())},
         share_pages{credentials, web.settings, settings.share.viewer_url},
         site{*index,       *objects, index_pool,        disk_pool,
-             web.settings, facts(),  folder.identity(), [this] { return metrics.text(); }},
+             web.settings, facts(),  folder.identity(), [this] { return metrics.text(); },
+             gatekeeper.is_open(), gatekeeper.is_open() || is_loopback(settings.http.listen)},
         server(http_settings(settings, open_files, folder.admin_socket(), identity), http::Router(routes()), hooks(), disk_pool),
         janitor(*index, *objects, janitor_settings(settings),
                 [this](bool failed, const std::string& words) {
@@ -258,10 +269,12 @@ class App::Parts {
     return sharing;
   }
 
+  /// Each reads one kind of credential; tokens come last, as they take whatever the Authorization field holds.
   std::vector<Authenticator*> authenticators() {
     std::vector<Authenticator*> all;
     if (settings.auth.api_keys) all.push_back(&key_access);
     if (certificates) all.push_back(certificates.get());
+    if (tokens) all.push_back(&*tokens);
     return all;
   }
 
@@ -271,6 +284,7 @@ class App::Parts {
     for (auto& route : credential_routes(credentials)) all.push_back(std::move(route));
     for (auto& route : share_routes(share_pages)) all.push_back(std::move(route));
     for (auto& route : dicomweb::service_routes(web)) all.push_back(std::move(route));
+    site.route_table = describe_routes(all);
     return discreet(std::move(all));
   }
 
@@ -307,13 +321,47 @@ class App::Parts {
     facts.index = config::redact_url(settings.index.url);
     facts.storage = config::redact_url(settings.storage.url);
     facts.cache = settings.cache.url.empty() ? "memory" : "memory, " + config::redact_url(settings.cache.url);
-    facts.authentication = certificates && settings.auth.api_keys ? "client certificates, API keys"
-                           : certificates                          ? "client certificates"
-                           : settings.auth.api_keys                ? "API keys"
-                           : settings.http.insecure_tenants    ? "none; every tenant is open to this machine"
-                           : is_loopback(settings.http.listen) ? "none; this machine only"
-                                                               : "none, open to every machine that reaches it";
+    if (gatekeeper.is_open()) {
+      facts.authentication = settings.http.insecure_tenants      ? "none; every tenant is open to this machine"
+                             : is_loopback(settings.http.listen) ? "none; this machine only"
+                                                                 : "none, open to every machine that reaches it";
+      return facts;
+    }
+    const auto add = [&](const std::string& kind) {
+      facts.authentication += (facts.authentication.empty() ? "" : ", ") + kind;
+    };
+    if (certificates) add("client certificates");
+    if (settings.auth.api_keys) add("API keys");
+    if (authority) {
+      for (const auto& issuer : authority->issuers()) add("bearer tokens of " + issuer.policies.front().issuer);
+    }
     return facts;
+  }
+
+  void publish_token_metrics() {
+    const auto counter = [this](const char* name, const char* help, std::uint64_t auth::TokenAuthority::Counters::*of) {
+      metrics.read_counter(name, help, [this, of] { return static_cast<double>(authority->counters().*of); });
+    };
+    using Counters = auth::TokenAuthority::Counters;
+    counter("gantry_auth_remembered_total", "Tokens that had been verified before.", &Counters::remembered);
+    counter("gantry_auth_verified_total", "Tokens whose signature was checked, and right.", &Counters::verified);
+    counter("gantry_auth_refused_total", "Tokens that were refused.", &Counters::refused);
+    counter("gantry_auth_unavailable_total", "Tokens that could not be judged, as their issuer's keys were not there.",
+            &Counters::unavailable);
+    for (const auto& issuer : authority->issuers()) {
+      const auth::KeySource* keys = issuer.keys.get();
+      const observe::Labels labels{{"issuer", issuer.policies.front().issuer}};
+      metrics.read_counter("gantry_auth_key_fetches_total", "Times that an issuer's keys were asked for.",
+                           [keys] { return static_cast<double>(keys->counters().fetches); }, labels);
+      metrics.read_counter("gantry_auth_key_failures_total", "Times that they could not be had.",
+                           [keys] { return static_cast<double>(keys->counters().failures); }, labels);
+      const auto age = [keys] {
+        const auto passed = keys->age();
+        return passed == passed.max() ? -1.0 : static_cast<double>(passed.count()) / 1000.0;
+      };
+      metrics.read_gauge("gantry_auth_key_age_seconds",
+                         "Since an issuer's keys were last confirmed; -1: they never were.", age, labels);
+    }
   }
 
   void publish_cache_metrics() {
@@ -369,6 +417,7 @@ class App::Parts {
     counter("gantry_metadata_built_total", "Series whose metadata was built on demand, before a worker prepared it.",
             [this] { return retrieves.built(); });
     if (cache) publish_cache_metrics();
+    if (authority) publish_token_metrics();
     if (versions) {
       counter("gantry_version_reads_total", "Times that versions were asked for to confirm what memory holds.",
               [this] { return versions->counters().reads; });
@@ -465,7 +514,8 @@ class App::Parts {
   const std::uint64_t open_files;
   std::unique_ptr<index::InstanceIndex> index;
   std::unique_ptr<storage::ObjectStore> objects;
-  std::unique_ptr<cache::SharedCache> cache;  ///< null: none is configured
+  std::unique_ptr<cache::SharedCache> cache;           ///< null: none is configured
+  std::unique_ptr<auth::TokenAuthority> authority;     ///< null: no issuer is configured
   std::unique_ptr<audit::Spool> spool;        ///< null: no audit is kept
   std::unique_ptr<audit::Relay> relay;        ///< null: its records are not sent
   AuditTrail audit_trail{spool.get(), settings.audit.on_failure == "refuse"};
@@ -483,6 +533,8 @@ class App::Parts {
   Credentials credentials;
   KeyAuthenticator key_access{credentials};
   ShareAuthenticator share_access{credentials};
+  std::optional<TokenAuthenticator> tokens =
+      authority ? std::optional<TokenAuthenticator>(std::in_place, *authority) : std::nullopt;
   const Gatekeeper gatekeeper;
   TenantLimiter limiter{settings, metrics};
   dicomweb::Services web;
@@ -495,6 +547,7 @@ class App::Parts {
 
 Result<std::unique_ptr<App>> App::start(const config::Settings& settings, observe::Log& log,
                                         std::function<void(const std::string& line)> ready) {
+  GANTRY_TRY(check_auth(settings));
   GANTRY_TRY(check_exposure(settings));
   GANTRY_LET(auto identity, load_identity(settings));
   GANTRY_LET(auto certificates, CertificateAuthenticator::open(settings, log));
@@ -504,10 +557,12 @@ Result<std::unique_ptr<App>> App::start(const config::Settings& settings, observ
   const auto readiness = std::make_shared<Readiness>(std::move(ready));
   GANTRY_LET(auto index, open_index_or_wait(settings, log, readiness));
   GANTRY_LET(auto objects, open_objects(settings));
+  GANTRY_LET(auto authority,
+             open_authority(settings, cache.get(), [&log](const std::string& words) { log.warn(words); }));
   GANTRY_LET(auto spool, open_spool(settings, folder, log));
   GANTRY_LET(auto relay, open_relay(settings, folder, *index, log));
   auto parts = std::make_unique<Parts>(settings, log, std::move(folder), std::move(index), std::move(objects),
-                                       std::move(cache), std::move(spool), std::move(relay),
+                                       std::move(cache), std::move(authority), std::move(spool), std::move(relay),
                                        std::move(identity), std::move(certificates));
   if (!is_loopback(settings.http.listen) && parts->gatekeeper.is_open()) {
     log.warn(

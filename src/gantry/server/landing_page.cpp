@@ -113,7 +113,9 @@ std::string as_size(std::uint64_t bytes) {
   return text;
 }
 
-std::string totals_as_html(const std::optional<index::TenantTotals>& totals) {
+std::string totals_as_html(const PageFacts& facts) {
+  if (facts.for_strangers) return "<p>This server asks who you are: its answers need a bearer token.</p>";
+  const auto& totals = facts.totals;
   if (!totals)
     return "<p class=\"warn\">The index does not answer; see the log and <a href=\"/readyz\">/readyz</a>.</p>";
   const auto card = [](const std::string& number, const char* what) {
@@ -144,15 +146,18 @@ std::string escape_html(std::string_view text) {
 }
 
 std::string render_page(const PageFacts& facts) {
+  const auto within = [&](const std::string& fact) {
+    return facts.for_strangers ? std::string("told to administrators alone") : escape_html(fact);
+  };
   const std::array<std::pair<std::string_view, std::string>, 9> values{{
-      {"{totals}", totals_as_html(facts.totals)},
+      {"{totals}", totals_as_html(facts)},
       {"{root}", escape_html(facts.service_root)},
       {"{version}", escape_html(facts.version)},
       {"{uptime}", escape_html(facts.uptime)},
-      {"{data}", escape_html(facts.data)},
-      {"{index}", escape_html(facts.index)},
-      {"{storage}", escape_html(facts.storage)},
-      {"{cache}", escape_html(facts.cache)},
+      {"{data}", within(facts.data)},
+      {"{index}", within(facts.index)},
+      {"{storage}", within(facts.storage)},
+      {"{cache}", within(facts.cache)},
       {"{authentication}", escape_html(facts.authentication)},
   }};
   std::string out;

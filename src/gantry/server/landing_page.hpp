@@ -14,6 +14,8 @@ struct PageFacts {
   std::string data, index, storage, cache, authentication;
   std::string uptime;
   std::optional<index::TenantTotals> totals;  ///< none: the index does not answer
+  /// Whoever reads the page has not said who they are: where things are kept, and how many, is left out.
+  bool for_strangers = false;
 };
 
 /// The page as HTML. Every fact is escaped. It refers to `/gantry.css` and to nothing else.

@@ -36,6 +36,16 @@ TEST(LandingPage, EscapesEveryFact) {
   EXPECT_THAT(page, HasSubstr("&lt;script&gt;&quot;&#39;&amp;{version}")) << "a fact's text is never taken for a name";
 }
 
+TEST(LandingPage, TellsStrangersNeitherWhereNorHowMuchIsKept) {
+  auto closed = facts();
+  closed.data = closed.index = closed.storage = closed.cache = "/secret/place";
+  closed.for_strangers = true;
+  const std::string page = render_page(closed);
+  EXPECT_THAT(page, Not(HasSubstr("/secret/place")));
+  EXPECT_THAT(page, Not(HasSubstr("1,234,567")));
+  EXPECT_THAT(page, HasSubstr("asks who you are"));
+}
+
 TEST(LandingPage, SaysWhenTheIndexDoesNotAnswer) {
   auto broken = facts();
   broken.totals.reset();

@@ -39,18 +39,26 @@ void harden(Response& response) {
 }
 
 Task<Response> page(Site& site, Request& request) {
-  auto count = [&site, ctx = checking(request)] { return site.index.totals(ctx); };
-  auto totals = co_await run_on(site.index_pool, std::move(count));
   PageFacts facts = site.facts;
   facts.service_root = dicomweb::stow::service_root(site.dicomweb, request);
   facts.uptime = uptime_of(site.started);
-  if (totals) facts.totals = *totals;
+  facts.for_strangers = !site.open;
+  std::string failure;
+  if (site.open) {
+    auto count = [&site, ctx = checking(request)] { return site.index.totals(ctx); };
+    auto totals = co_await run_on(site.index_pool, std::move(count));
+    if (totals) {
+      facts.totals = *totals;
+    } else {
+      failure = "counting for the page: " + totals.error().detail();
+    }
+  }
   auto response = http::respond(200, "text/html; charset=utf-8", render_page(facts));
   harden(response);
   response.headers.set("Content-Security-Policy", kPagePolicy);
   response.headers.set("Referrer-Policy", "no-referrer");
   response.compressible = true;
-  if (!totals) response.log_detail = "counting for the page: " + totals.error().detail();
+  response.log_detail = std::move(failure);
   co_return response;
 }
 
@@ -137,9 +145,26 @@ Task<Response> fsck(Site& site, Request& request) {
   co_return response;
 }
 
+Task<Response> route_table(Site& site, Request&) {
+  auto response = http::respond(200, "application/json", site.route_table);
+  harden(response);
+  co_return response;
+}
+
 Task<Response> nothing_here(Request&) { co_return http::problem(404, "there is nothing at this path"); }
 
 }  // namespace
+
+std::string describe_routes(const std::vector<http::Route>& routes) {
+  std::string text = "[";
+  for (const auto& route : routes) {
+    text += text.size() > 1 ? ",\n" : "";
+    text += "{\"method\":" + json_string(to_string(route.method)) + ",\"path\":" + json_string(route.pattern) +
+            ",\"permission\":" + json_string(gantry::to_string(route.permission)) +
+            ",\"summary\":" + json_string(route.summary) + "}";
+  }
+  return text + "]\n";
+}
 
 void Site::drain() {
   std::shared_ptr<FsckStream> running;
@@ -158,12 +183,15 @@ std::vector<http::Route> site_routes(Site& site) {
     return [&site, handler](Request& request) { return handler(site, request); };
   };
   std::vector<http::Route> routes{
-      {Method::kGet, "/", Permission::kRead, "A page that says what runs here.", with_site(&page)},
+      // A browser brings no token along: who has not said who they are sees how to, and no more.
+      {Method::kGet, "/", site.open ? Permission::kRead : Permission::kPublic, "A page that says what runs here.", with_site(&page)},
       {Method::kGet, "/gantry.css", Permission::kPublic, "The page's style.", &style},
       {Method::kGet, "/healthz", Permission::kPublic, "The process lives.", with_site(&healthz)},
       {Method::kGet, "/readyz", Permission::kPublic, "Requests can be served.", with_site(&readyz)},
-      {Method::kGet, "/metrics", Permission::kPublic, "Counters for Prometheus.", with_site(&metrics)},
+      {Method::kGet, "/metrics", site.open_metrics ? Permission::kPublic : Permission::kAdmin, "Counters for Prometheus.", with_site(&metrics)},
       {Method::kPost, "/admin/fsck", Permission::kAdmin, "Checks every row and object.", with_site(&fsck)},
+      {Method::kGet, "/admin/routes", Permission::kAdmin, "Every route and the permission it asks for.",
+       with_site(&route_table)},
   };
   for (auto& route : worker_routes(site)) routes.push_back(std::move(route));
   // Another tenant's paths are refused (403) whether or not anything is there, so they must be routes.

@@ -27,6 +27,9 @@ struct Site {
   PageFacts facts;                       ///< those that don't change
   std::string identity;                  ///< of the archive, told at /healthz
   std::function<std::string()> metrics;  ///< Prometheus text; cheap, never blocks
+  bool open = true;                      ///< nobody has to say who they are
+  bool open_metrics = true;              ///< nor for /metrics, as this machine alone is served
+  std::string route_table{};             ///< JSON, for /admin/routes
   Clock::time_point started = Clock::now();
   std::atomic<bool> draining{false};
 
@@ -37,8 +40,11 @@ struct Site {
   void drain();
 };
 
-/// `/`, `/gantry.css`, `/healthz`, `/readyz`, `/metrics`, `/admin/fsck`, worker_routes(), and nothing below `/tenants/`
+/// `/`, `/gantry.css`, `/healthz`, `/readyz`, `/metrics`, `/admin/fsck`, `/admin/routes`, worker_routes(), and nothing below `/tenants/`
 /// of another tenant.
 [[nodiscard]] std::vector<http::Route> site_routes(Site& site);
+
+/// [{"method","path","permission","summary"}…] of what a server serves.
+[[nodiscard]] std::string describe_routes(const std::vector<http::Route>& routes);
 
 }  // namespace gantry::server
