@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import socket
+import ssl
 import threading
 import time
 
@@ -81,10 +82,11 @@ class RealProvider:
 class OwnProvider:
     """A provider of the test's own: its keys, how often it is asked, whether it answers."""
 
-    def __init__(self):
+    def __init__(self, tls: ssl.SSLContext | None = None):
         self.keys: dict[str, ec.EllipticCurvePrivateKey] = {}
         self.asked = {"discovery": 0, "jwks": 0}
         self.up = True
+        self.redirects_to: str | None = None
         self.rotate("one")
         outer = self
 
@@ -93,6 +95,11 @@ class OwnProvider:
                 name = {"/.well-known/openid-configuration": "discovery", "/jwks": "jwks"}.get(self.path)
                 if name:
                     outer.asked[name] += 1
+                if outer.redirects_to:
+                    self.send_response(302)
+                    self.send_header("Location", outer.redirects_to + self.path)
+                    self.end_headers()
+                    return
                 if not outer.up or name is None:
                     self.send_error(500)
                     return
@@ -106,7 +113,9 @@ class OwnProvider:
                 pass
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.issuer = f"http://127.0.0.1:{self.server.server_port}"
+        if tls:
+            self.server.socket = tls.wrap_socket(self.server.socket, server_side=True)
+        self.issuer = f"http{'s' if tls else ''}://127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def rotate(self, *key_ids: str) -> None:

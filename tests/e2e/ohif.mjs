@@ -1,5 +1,6 @@
 // Opens OHIF in Chromium on its own origin against a running Gantry: the study list, then a study, then its pixels.
-// Usage: node ohif.mjs GANTRY_DICOMWEB_URL STUDY_UID PATIENT_NAME SCREENSHOT_FOLDER
+// Usage: node ohif.mjs GANTRY_DICOMWEB_URL STUDY_UID PATIENT_NAME SCREENSHOT_FOLDER [ISSUER USER]
+// With an issuer OHIF logs in there first, by the authorization code flow with PKCE.
 // Prints one JSON line: what was seen. Any failed request to Gantry, or page error, is in it.
 import { createServer } from 'node:http';
 import { readFile } from 'node:fs/promises';
@@ -7,12 +8,14 @@ import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 
-const [dicomweb, study, patient, folder] = process.argv.slice(2);
+const [dicomweb, study, patient, folder, issuer, user] = process.argv.slice(2);
 const dist = join(fileURLToPath(new URL('.', import.meta.url)), '.cache', 'ohif-3.13.2', 'dist');
 const types = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.wasm': 'application/wasm', '.json': 'application/json', '.svg': 'image/svg+xml', '.png': 'image/png', '.woff2': 'font/woff2' };
+const oidc = issuer ? `oidc: [{ authority: '${issuer}', client_id: 'viewer', redirect_uri: '/callback', response_type: 'code', scope: 'openid dicom.read',
+    post_logout_redirect_uri: '/', revoke_uri: '', automaticSilentRenew: false, revokeAccessTokenOnSignout: false, loadUserInfo: false }],` : '';
 const config = `window.config = {
   routerBasename: '/', showStudyList: true, extensions: [], modes: [], showWarningMessageForCrossOrigin: false, showCPUFallbackMessage: false,
-  defaultDataSourceName: 'gantry', useSharedArrayBuffer: 'AUTO', investigationalUseDialog: { option: 'never' },
+  ${oidc} defaultDataSourceName: 'gantry', useSharedArrayBuffer: 'AUTO', investigationalUseDialog: { option: 'never' },
   dataSources: [{ namespace: '@ohif/extension-default.dataSourcesModule.dicomweb', sourceName: 'gantry', configuration: {
     friendlyName: 'Gantry', name: 'gantry', qidoRoot: '${dicomweb}', wadoRoot: '${dicomweb}', wadoUriRoot: '${dicomweb}/wado',
     qidoSupportsIncludeField: true, imageRendering: 'wadors', thumbnailRendering: 'wadors', enableStudyLazyLoad: true,
@@ -45,6 +48,13 @@ page.on('requestfailed', request => { if (request.url().startsWith(dicomweb) && 
 page.on('pageerror', error => seen.errors.push(String(error).slice(0, 300)));
 
 await page.goto(origin, { waitUntil: 'domcontentloaded' });
+if (issuer) {
+  await page.waitForURL(url => url.href.startsWith(`${issuer}/interaction/`), { timeout: 120_000 });
+  await page.locator('input[name=login]').fill(user);
+  await page.locator('input[name=password]').fill('any');
+  await page.screenshot({ path: join(folder, 'ohif-login.png') });
+  await page.locator('button[type=submit]').click();
+}
 await page.getByText(patient, { exact: false }).first().waitFor({ timeout: 120_000 });
 seen.list = await page.locator('body').innerText();
 await page.screenshot({ path: join(folder, 'ohif-list.png') });

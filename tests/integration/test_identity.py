@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import ssl
 import subprocess
 import time
 
@@ -236,6 +237,27 @@ def test_nodes_share_the_keys_through_redis_under_the_reference_key(make_server,
     own_provider.up = False
     third = make_server(*flags)
     assert get(third, own_provider.token()).status_code == 200, "started while the provider is down"
+
+
+def test_keys_come_over_verified_tls_and_from_nowhere_else(make_server, tmp_path):
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj",
+                    "/CN=id", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", tmp_path / "key.pem", "-out", tmp_path / "id.pem"],
+                   check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "id.pem", tmp_path / "key.pem")
+    provider = OwnProvider(context)
+    stranger = make_server(*auth_flags(provider.issuer))
+    assert get(stranger, provider.token()).status_code == 503
+    assert "certificate" in stranger.log.read_text()
+    friend = make_server(*auth_flags(provider.issuer), "--auth-ca-file", str(tmp_path / "id.pem"))
+    assert get(friend, provider.token()).status_code == 200
+    elsewhere = OwnProvider()
+    provider.redirects_to = elsewhere.issuer
+    led_astray = make_server(*auth_flags(provider.issuer), "--auth-ca-file", str(tmp_path / "id.pem"))
+    assert get(led_astray, provider.token()).status_code == 503
+    assert elsewhere.asked == {"discovery": 0, "jwks": 0} and "answers 302" in led_astray.log.read_text()
+    provider.stop()
+    elsewhere.stop()
 
 
 def test_reading_and_writing_may_have_issuers_of_their_own(make_server, own_provider, tmp_path, corpus):

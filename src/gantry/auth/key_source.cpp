@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kSharedWait{200};  // between two looks at what another node is fetching
 constexpr int kSharedLooks = 25;
+constexpr std::chrono::milliseconds kRetryLeast{10};
 constexpr std::chrono::milliseconds kRetryMost{std::chrono::minutes(1)};
 
 /// Of the node, not of any tenant.
@@ -83,7 +84,7 @@ void KeySource::run() {
     std::vector<OneShot<bool>> told;
     std::unique_lock lock(mutex_);
     const bool fresh = keys_.set && confirmed_ >= began_;
-    retry = fresh ? settings_.pause : std::min(retry * 2, kRetryMost);
+    retry = fresh ? settings_.pause : std::clamp(retry * 2, kRetryLeast, kRetryMost);
     running_ = false;
     told.swap(waiting_);
     lock.unlock();
