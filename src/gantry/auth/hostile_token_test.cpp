@@ -200,7 +200,9 @@ TEST(HostileTokens, ThatBringTheirOwnKeyGainNothingByIt) {
     EXPECT_EQ(refused(make_token(header("RS256", "r", more), body(), own, "RS256")), "signature") << more;
     EXPECT_TRUE(taken(make_token(header("RS256", "r", more), body(), rsa(), "RS256"))) << "ignored: " << more;
   }
-  EXPECT_EQ(refused(make_token("{\"alg\":\"RS256\",\"jwk\":" + jwk + "}", body(), own, "RS256")), "no key fits")
+  EXPECT_EQ(refused(make_token("{\"alg\":\"RS256\",\"jwk\":" + jwk + "}", body(), own, "RS256")), "signature")
+      << "one key of the issuer fits, so that it needs no name";
+  EXPECT_EQ(refused(make_token("{\"alg\":\"PS256\",\"jwk\":" + jwk + "}", body(), own, "PS256")), "no key fits")
       << "two keys fit, and the token names none";
 }
 
