@@ -143,8 +143,7 @@ def test_hostile_tokens_are_refused_and_harm_nothing(guarded, provider):
         assert requests.get(guarded.dicomweb + "/studies", headers={"Authorization": field}, timeout=60).status_code == 401, field
     assert get(guarded, None, f"/dicom-web/studies?access_token={good}").status_code == 401, "tokens in URLs end up in logs"
     assert get(guarded, good).status_code == 200
-    log = guarded.log.read_text(errors="replace")
-    assert good.split(".")[2] not in log and "Bearer " not in log
+    assert [line for line in guarded.log.read_text(errors="replace").splitlines() if good.split(".")[2] in line] == []
 
 
 def test_tokens_by_elliptic_curves_and_fresh_logins_work(guarded, provider):
