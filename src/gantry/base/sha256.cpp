@@ -15,6 +15,16 @@ namespace {
 void must(int ok) {
   if (ok != 1) std::abort();
 }
+
+/// Looked up once: EVP_sha256() is looked up anew by each digest that begins with it.
+const EVP_MD* algorithm() {
+  static const EVP_MD* const fetched = [] {
+    const EVP_MD* const found = EVP_MD_fetch(nullptr, "SHA2-256", nullptr);
+    must(found != nullptr ? 1 : 0);
+    return found;
+  }();
+  return fetched;
+}
 }  // namespace
 
 struct Sha256Stream::State {
@@ -22,7 +32,7 @@ struct Sha256Stream::State {
 };
 
 Sha256Stream::Sha256Stream() : state_(std::make_unique<State>()) {
-  must(EVP_DigestInit_ex(state_->context.get(), EVP_sha256(), nullptr));
+  must(EVP_DigestInit_ex(state_->context.get(), algorithm(), nullptr));
 }
 Sha256Stream::~Sha256Stream() = default;
 Sha256Stream::Sha256Stream(Sha256Stream&&) noexcept = default;
@@ -40,9 +50,14 @@ Sha256 Sha256Stream::finish() {
 }
 
 Sha256 sha256(std::span<const std::byte> bytes) {
-  Sha256Stream stream;
-  stream.update(bytes);
-  return stream.finish();
+  // ETags and object names are many and short, so the context is kept.
+  thread_local const Handle<EVP_MD_CTX, &EVP_MD_CTX_free> context{EVP_MD_CTX_new()};
+  Sha256 digest{};
+  unsigned length = 0;
+  must(EVP_DigestInit_ex(context.get(), algorithm(), nullptr));
+  must(EVP_DigestUpdate(context.get(), bytes.data(), bytes.size()));
+  must(EVP_DigestFinal_ex(context.get(), digest.data(), &length));
+  return digest;
 }
 
 std::string to_hex(std::span<const std::uint8_t> bytes) {
