@@ -30,9 +30,9 @@ std::int64_t second_of(Time time) {
 }
 
 void append_micros(std::string& text, Time time) {
-  const auto micros = (time - std::chrono::floor<std::chrono::seconds>(time)).count();
-  char digits[16];
-  std::snprintf(digits, sizeof digits, ".%06dZ", static_cast<int>(micros));
+  auto micros = (time - std::chrono::floor<std::chrono::seconds>(time)).count();
+  char digits[] = ".000000Z";
+  for (int place = 6; place > 0; --place, micros /= 10) digits[place] = static_cast<char>('0' + micros % 10);
   text += digits;
 }
 
