@@ -22,6 +22,20 @@ add_library(gantry_cjose INTERFACE)
 target_include_directories(gantry_cjose SYSTEM INTERFACE ${CJOSE_INCLUDE_DIR})
 target_link_libraries(gantry_cjose INTERFACE ${CJOSE_LIBRARY})
 pkg_check_modules(PUGIXML REQUIRED IMPORTED_TARGET pugixml)
+pkg_check_modules(JPEG REQUIRED IMPORTED_TARGET libjpeg)
+pkg_check_modules(CHARLS REQUIRED IMPORTED_TARGET charls)
+pkg_check_modules(OPENJPEG REQUIRED IMPORTED_TARGET libopenjp2)
+pkg_check_modules(JXL REQUIRED IMPORTED_TARGET libjxl)
+pkg_check_modules(SECCOMP REQUIRED IMPORTED_TARGET libseccomp)
+pkg_check_modules(PNG REQUIRED IMPORTED_TARGET libpng)
+
+# OpenJPH's says nothing, giflib has none.
+find_library(OPENJPH_LIBRARY openjph REQUIRED)
+find_library(GIF_LIBRARY gif REQUIRED)
+# DCMTK's own package files name libraries that Debian does not install with it.
+find_library(DCMTK_JPEG_LIBRARY dcmjpeg REQUIRED)
+add_library(gantry_dcmtk_jpeg INTERFACE)
+target_link_libraries(gantry_dcmtk_jpeg INTERFACE dcmjpeg ijg8 ijg12 ijg16 dcmdata oflog ofstd)
 
 add_library(gantry_asio INTERFACE)
 target_include_directories(gantry_asio SYSTEM INTERFACE ${Boost_INCLUDE_DIRS})

@@ -18,6 +18,10 @@ BUILD_PACKAGES=(
   libcurl4-openssl-dev libcli11-dev                            # the command line
   libcjose-dev                                                 # signed tokens
   libspdlog-dev libfmt-dev libtomlplusplus-dev                 # logs, configuration
+  libjpeg62-turbo-dev libdcmtk-dev libcharls-dev               # JPEG, lossless JPEG, JPEG-LS
+  libopenjp2-7-dev libopenjph-dev libjxl-dev                   # JPEG 2000, HTJ2K, JPEG XL
+  libpng-dev libgif-dev                                        # pictures
+  libseccomp-dev                                               # what codec processes may do
 )
 
 # What the tests need beside it.
