@@ -37,7 +37,7 @@ Result<std::optional<TenantRow>> BatchStore::begin(const Wanted& wanted, Loaded&
   const RowRef row(*sets[1], 0);
   read_loads(std::span(sets).subspan(2), wanted, loaded);
   return std::optional(TenantRow{static_cast<TenantState>(row.integer(0)), row.count(1), row.count(2), row.count(3),
-                                 row.count(4), row.count(5), row.count(6), row.count(7), row.time(10),
+                                 row.count(4), row.count(5), row.count(6), row.count(7), row.time(kTenantClock),
                                  {row.count(8), row.text(9)}});
 }
 

@@ -44,5 +44,7 @@ class BatchStore final : public CommitStore {
 /// series, quota_bytes, quota_instances, audit_no, audit_hash, the clock. Two statements; the second gives no row when there is no such
 /// tenant.
 void add_tenant_lock(std::vector<Text>& statements, const NetworkDialect& dialect, const TenantId& tenant);
+/// Where the clock stands in that row.
+inline constexpr int kTenantClock = 10;
 
 }  // namespace gantry::index::sql

@@ -135,7 +135,7 @@ Result<bool> SqlIndex::finish_json(const RequestContext& ctx, const JsonOutcome&
     add_read(task_columns(), "dicom_json_meta");
     GANTRY_LET(const std::vector<Rows> sets, session.run(reads));
     if (sets[1]->size() == 0 || sets[2]->size() == 0 || sets[3]->size() == 0) return {};
-    const Timestamp now = sets[1]->time(0, 8);
+    const Timestamp now = sets[1]->time(0, kTenantClock);
     JsonTask task = read_task(RowRef(*sets[3], 0));
     if (!has_claim(task, outcome, owner)) return {};
     const JsonEnd end = ended(std::move(task), outcome, now);
