@@ -55,7 +55,13 @@ if (issuer) {
   await page.screenshot({ path: join(folder, 'ohif-login.png') });
   await page.locator('button[type=submit]').click();
 }
-await page.getByText(patient, { exact: false }).first().waitFor({ timeout: 120_000 });
+try {
+  await page.getByText(patient, { exact: false }).first().waitFor({ timeout: Number(process.env.OHIF_WAIT_MS ?? 120_000) });
+} catch (error) {
+  await page.screenshot({ path: join(folder, 'ohif-stuck.png') });
+  console.error(page.url(), JSON.stringify(seen), (await page.locator('body').innerText()).slice(0, 500));
+  throw error;
+}
 seen.list = await page.locator('body').innerText();
 await page.screenshot({ path: join(folder, 'ohif-list.png') });
 

@@ -26,6 +26,7 @@ class SecureServer(Server):
     def __init__(self, *arguments, **named):
         super().__init__(*arguments, **named)
         self.session = requests.Session()
+        self.session.trust_env = False  # a REQUESTS_CA_BUNDLE would beat the session's own
 
     @property
     def url(self) -> str:

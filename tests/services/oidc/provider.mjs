@@ -28,7 +28,7 @@ const issuer = `http://127.0.0.1:${port}`;
 const provider = new Provider(issuer, {
   jwks,
   clients: [
-    { client_id: 'viewer', token_endpoint_auth_method: 'none', grant_types: ['authorization_code', 'refresh_token'], response_types: ['code'], redirect_uris: ['http://127.0.0.1/callback'], application_type: 'native', scope: 'openid dicom.read dicom.write offline_access' },
+    { client_id: 'viewer', token_endpoint_auth_method: 'none', grant_types: ['authorization_code', 'refresh_token'], response_types: ['code'], redirect_uris: ['http://127.0.0.1/callback'], application_type: 'web', scope: 'openid dicom.read dicom.write offline_access' },
     ...Object.keys(machines).map(id => ({ client_id: id, client_secret: secret, grant_types: ['client_credentials'], response_types: [], redirect_uris: [], scope: 'dicom.read dicom.write' })),
   ],
   clientBasedCORS: () => true,
