@@ -22,9 +22,11 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 AUTH_RULES = ["--auth-audience", "gantry", "--auth-tenant-claim", "$.tenant", "--auth-http-on-loopback",
               "--auth-read", "$.realm_access.roles=viewer", "--auth-write", "$.resource_access['gantry'].roles=uploader",
-              "--auth-delete", "$.realm_access.roles=remover", "--auth-admin", "$.realm_access.roles=operator"]
-ROLES = {"none": [], "read": ["viewer"], "write": ["uploader"], "delete": ["remover"], "admin": ["operator"],
-         "all": ["viewer", "uploader", "remover", "operator"]}
+              "--auth-delete", "$.realm_access.roles=remover", "--auth-admin", "$.realm_access.roles=administrator",
+              "--auth-operate", "$.realm_access.roles=operator"]
+ROLES = {"none": [], "read": ["viewer"], "write": ["uploader"], "delete": ["remover"], "admin": ["administrator"],
+         "operate": ["operator"],
+         "all": ["viewer", "uploader", "remover", "administrator", "operator"]}
 
 
 def auth_flags(issuer: str) -> list[str]:

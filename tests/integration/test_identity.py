@@ -71,7 +71,7 @@ def test_every_route_refuses_every_wrong_token_and_takes_the_right_one(guarded, 
         "wrong issuer": provider.forge(provider.claims(iss="https://elsewhere.example")),
         "foreign key": jwt.encode(provider.claims(), foreign_rsa_key(), "RS256", {"kid": provider.keys["RS256"]["kid"]}),
     }
-    roles = {role: provider.token(role) for role in ("none", "read", "write", "delete", "admin", "all")}
+    roles = {role: provider.token(role) for role in ("none", "read", "write", "delete", "admin", "operate", "all")}
     routes = [route for route in routes_of(guarded) if not route["path"].startswith("/share")]
     assert len(routes) > 30
     seen = set()
@@ -92,7 +92,7 @@ def test_every_route_refuses_every_wrong_token_and_takes_the_right_one(guarded, 
         elsewhere = {"token's tenant": provider.token("all", tenant="other")} if "{tenant}" in route["path"] else {}
         assert statuses(guarded, route, elsewhere) == dict.fromkeys(elsewhere, 403), where
         assert statuses(guarded, route, {"header": roles["all"]}, **{"x-tenant": "other"}) == {"header": 403}, where
-    assert seen == {"public", "read", "write", "delete", "admin"}
+    assert seen == {"public", "read", "write", "delete", "admin", "operate"}
 
 
 def test_refusals_say_what_is_wrong_and_nothing_more(guarded, provider):

@@ -13,8 +13,8 @@ using index::Record;
 using index::RecordKind;
 using index::Timestamp;
 
-constexpr std::array<Permission, 4> kGiven{Permission::kRead, Permission::kWrite, Permission::kDelete,
-                                           Permission::kAdmin};
+constexpr std::array<Permission, 5> kGiven{Permission::kRead, Permission::kWrite, Permission::kDelete,
+                                           Permission::kAdmin, Permission::kOperate};
 constexpr std::chrono::hours kLifetimeMost{24 * 366 * 10};
 constexpr std::chrono::seconds kNotingMost{2};
 constexpr std::size_t kPage = 500;

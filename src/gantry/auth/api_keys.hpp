@@ -75,7 +75,7 @@ class ApiKeys {
   RecordCheck check_;
 };
 
-/// "read", "write", "delete", "admin"; nullopt for other words.
+/// "read", "write", "delete", "admin", "operate"; nullopt for other words.
 [[nodiscard]] std::optional<Permission> permission_named(std::string_view word) noexcept;
 [[nodiscard]] std::vector<std::string> names_of(PermissionSet permissions);
 

@@ -36,12 +36,13 @@ Result<PermissionSet> parse_permissions(std::string_view text) {
     const auto name = text.substr(0, text.find(','));
     text.remove_prefix(std::min(text.size(), name.size() + 1));
     bool known = false;
-    for (const Permission permission : {Permission::kRead, Permission::kWrite, Permission::kDelete, Permission::kAdmin}) {
+    for (const Permission permission : {Permission::kRead, Permission::kWrite, Permission::kDelete, Permission::kAdmin,
+                                        Permission::kOperate}) {
       if (name != to_string(permission)) continue;
       set.add(permission);
       known = true;
     }
-    if (!known) return Error::invalid("\"" + std::string(name) + "\" is no permission; expected read, write, delete or admin");
+    if (!known) return Error::invalid("\"" + std::string(name) + "\" is no permission; expected read, write, delete, admin or operate");
   }
   return set;
 }

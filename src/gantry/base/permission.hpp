@@ -5,10 +5,11 @@
 
 namespace gantry {
 
-/// What a caller must be allowed to do. Every route declares one.
-enum class Permission : std::uint8_t { kPublic, kRead, kWrite, kDelete, kAdmin };
+/// What a caller must be allowed to do. Every route declares one. `kAdmin` is about one's own tenant, `kOperate` about
+/// the node and all tenants on it.
+enum class Permission : std::uint8_t { kPublic, kRead, kWrite, kDelete, kAdmin, kOperate };
 
-/// "public", "read", "write", "delete" or "admin".
+/// "public", "read", "write", "delete", "admin" or "operate".
 [[nodiscard]] constexpr const char* to_string(Permission permission) noexcept {
   switch (permission) {
     case Permission::kPublic: return "public";
@@ -16,11 +17,12 @@ enum class Permission : std::uint8_t { kPublic, kRead, kWrite, kDelete, kAdmin }
     case Permission::kWrite: return "write";
     case Permission::kDelete: return "delete";
     case Permission::kAdmin: return "admin";
+    case Permission::kOperate: return "operate";
   }
-  return "admin";
+  return "operate";
 }
 
-/// What somebody is allowed to do. `kPublic` is in every set; no other permission follows from another, `kAdmin` least.
+/// What somebody is allowed to do. `kPublic` is in every set; no other permission follows from another.
 class PermissionSet {
  public:
   constexpr PermissionSet() = default;
@@ -28,6 +30,7 @@ class PermissionSet {
     for (const Permission permission : all) add(permission);
   }
 
+  /// All that one may do in a tenant; not `kOperate`.
   [[nodiscard]] static constexpr PermissionSet all() {
     return {Permission::kRead, Permission::kWrite, Permission::kDelete, Permission::kAdmin};
   }

@@ -300,7 +300,7 @@ CredentialVerbs add_apikey(CLI::App& apikey, server::ApiKeyRequest& asked, Crede
   verbs.create.add_option("--name", asked.name, "What it is called in lists, logs and the audit trail")
       ->required()
       ->type_name("TEXT");
-  verbs.create.add_option("--allow", asked.permissions, "What it may do: read, write, delete, admin, joined by commas")
+  verbs.create.add_option("--allow", asked.permissions, "What it may do: read, write, delete, admin, operate, joined by commas")
       ->required()
       ->type_name("LIST");
   verbs.create.add_option("--tenant", asked.tenant, "Whose images it reaches [default]")->type_name("TENANT");

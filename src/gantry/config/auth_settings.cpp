@@ -50,8 +50,12 @@ void add_rules(Builder& table) {
       .add("auth", "delete", K::kTexts, GANTRY_AT(auth, main.deletes), "Who may delete.")
       .per_issuer()
       .add("auth", "admin", K::kTexts, GANTRY_AT(auth, main.admin),
-           "Who may use /admin over the network, and /metrics where more than this machine is served. It gives none of the "
+           "Who may administer their own tenant over the network: its audit, keys and share links. It gives none of the "
            "others.")
+      .per_issuer()
+      .add("auth", "operate", K::kTexts, GANTRY_AT(auth, main.operate),
+           "Who may operate the node and all its tenants over the network: checks, workers, tenants, and /metrics where more "
+           "than this machine is served.")
       .per_issuer();
 }
 

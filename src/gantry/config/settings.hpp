@@ -76,7 +76,7 @@ struct Settings {
     bool http_on_loopback = false;                  ///< a provider on this machine may be asked without TLS
     std::string tenant, tenant_claim;               ///< one of both: a fixed one, or the path of the claim that names it
     std::string principal_claim = "$.sub";          ///< who, for logs and audit
-    std::vector<std::string> read, write, deletes, admin;  ///< rules: "$.realm_access.roles=viewer", "scope:dicom.read"
+    std::vector<std::string> read, write, deletes, admin, operate;  ///< rules: "$.realm_access.roles=viewer", "scope:dicom.read"
   };
   struct Auth {
     bool api_keys = false;                          ///< requests need a credential, and API keys are one

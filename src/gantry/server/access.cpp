@@ -31,7 +31,8 @@ Result<std::optional<TenantId>> named_tenant(const http::Request& request) {
 Result<void> OpenAccess::admit(http::Request& request, http::Permission permission) const {
   GANTRY_LET(const auto named, named_tenant(request));
   if (named && *named != tenant_ && !any_tenant_) return no_such_tenant();
-  if (permission == http::Permission::kAdmin && request.remote_address != "unix") {
+  const bool administers = permission == http::Permission::kAdmin || permission == http::Permission::kOperate;
+  if (administers && request.remote_address != "unix") {
     return Error::denied("administration goes over the Unix socket in the data folder");
   }
   request.context.tenant = named.value_or(tenant_);

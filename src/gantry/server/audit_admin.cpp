@@ -266,7 +266,7 @@ std::vector<http::Route> audit_routes(AuditAdmin& admin) {
            with(&changes_route)},
           {Method::kGet, "/admin/audit/changes/check", Permission::kAdmin, "Follows the chain of a tenant's changes.",
            with(&check_route)},
-          {Method::kGet, "/admin/audit/status", Permission::kAdmin, "How far the audit is written and sent.",
+          {Method::kGet, "/admin/audit/status", Permission::kOperate, "How far the audit is written and sent.",
            with(&status_route)}};
 }
 

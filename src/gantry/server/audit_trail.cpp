@@ -14,7 +14,8 @@ const char* operation_of(const http::Route& route) {
   switch (static_cast<http::Permission>(route.permission)) {
     case http::Permission::kWrite: return operation::kStore;
     case http::Permission::kDelete: return operation::kDelete;
-    case http::Permission::kAdmin: return operation::kAdmin;
+    case http::Permission::kAdmin:
+    case http::Permission::kOperate: return operation::kAdmin;
     default: break;
   }
   if (pattern.ends_with("/metadata")) return operation::kMetadata;

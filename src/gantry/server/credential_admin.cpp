@@ -42,7 +42,7 @@ Result<PermissionSet> permissions_of(std::string_view words) {
     const auto cut = words.find(',');
     const auto permission = auth::permission_named(words.substr(0, cut));
     if (!permission) {
-      return Error::invalid("permissions are read, write, delete and admin, not \"" +
+      return Error::invalid("permissions are read, write, delete, admin and operate, not \"" +
                             as_utf8(words.substr(0, cut)) + "\"");
     }
     all.add(*permission);
@@ -229,6 +229,11 @@ Result<ApiKeyRequest> key_asked(const Request& request) {
                                             {"expires", &asked.expires}}));
   GANTRY_TRY(expect_reach(request, asked.tenant));
   if (asked.tenant.empty() && !reaches_all(request)) asked.tenant = request.context.tenant.str();
+  // Nobody gives to a key what reaches beyond their own tenant.
+  GANTRY_LET(const PermissionSet given, permissions_of(asked.permissions));
+  if (given.has(Permission::kOperate) && !reaches_all(request)) {
+    return Error::denied("keys that operate the node are made on the node itself: gantry apikey create");
+  }
   return asked;
 }
 

@@ -71,7 +71,8 @@ Result<auth::TokenPolicy> policy_of(const Source& from) {
   GANTRY_TRY(add_rules(from, "write", Permission::kWrite, issuer.write, policy));
   GANTRY_TRY(add_rules(from, "delete", Permission::kDelete, issuer.deletes, policy));
   GANTRY_TRY(add_rules(from, "admin", Permission::kAdmin, issuer.admin, policy));
-  if (policy.rules.empty()) return from.wrong("read", "expected a rule here, in write, delete or admin: nobody may do anything");
+  GANTRY_TRY(add_rules(from, "operate", Permission::kOperate, issuer.operate, policy));
+  if (policy.rules.empty()) return from.wrong("read", "expected a rule here, in write, delete, admin or operate: nobody may do anything");
   return policy;
 }
 

@@ -188,8 +188,8 @@ std::vector<http::Route> site_routes(Site& site) {
       {Method::kGet, "/gantry.css", Permission::kPublic, "The page's style.", &style},
       {Method::kGet, "/healthz", Permission::kPublic, "The process lives.", with_site(&healthz)},
       {Method::kGet, "/readyz", Permission::kPublic, "Requests can be served.", with_site(&readyz)},
-      {Method::kGet, "/metrics", site.open_metrics ? Permission::kPublic : Permission::kAdmin, "Counters for Prometheus.", with_site(&metrics)},
-      {Method::kPost, "/admin/fsck", Permission::kAdmin, "Checks every row and object.", with_site(&fsck)},
+      {Method::kGet, "/metrics", site.open_metrics ? Permission::kPublic : Permission::kOperate, "Counters for Prometheus.", with_site(&metrics)},
+      {Method::kPost, "/admin/fsck", Permission::kOperate, "Checks every row and object.", with_site(&fsck)},
       {Method::kGet, "/admin/routes", Permission::kAdmin, "Every route and the permission it asks for.",
        with_site(&route_table)},
   };

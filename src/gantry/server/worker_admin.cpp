@@ -122,9 +122,9 @@ Result<std::string> worker_retry(index::InstanceIndex& index, const RequestConte
 std::vector<http::Route> worker_routes(Site& site) {
   using http::Method;
   using http::Permission;
-  return {{Method::kGet, "/admin/worker/status", Permission::kAdmin, "How the metadata of series stands.",
+  return {{Method::kGet, "/admin/worker/status", Permission::kOperate, "How the metadata of series stands.",
            [&site](Request& request) { return status_route(site, request); }},
-          {Method::kPost, "/admin/worker/retry", Permission::kAdmin, "Makes failed series due again.",
+          {Method::kPost, "/admin/worker/retry", Permission::kOperate, "Makes failed series due again.",
            [&site](Request& request) { return retry_route(site, request); }}};
 }
 

@@ -15,7 +15,8 @@ const jwks = JSON.parse(readFileSync(keysFile, 'utf8'));
 for (const key of jwks.keys) createPrivateKey({ key, format: 'jwk' }); // fails here rather than at the first token
 
 // name -> what their tokens say; the login page takes any password.
-const roles = { none: [], read: ['viewer'], write: ['uploader'], delete: ['remover'], admin: ['operator'], all: ['viewer', 'uploader', 'remover', 'operator'] };
+const roles = { none: [], read: ['viewer'], write: ['uploader'], delete: ['remover'], admin: ['administrator'], operate: ['operator'],
+  all: ['viewer', 'uploader', 'remover', 'administrator', 'operator'] };
 const claimsOf = (role, tenant) => ({ tenant, realm_access: { roles: roles[role] }, resource_access: { gantry: { roles: roles[role] } } });
 const users = { ann: claimsOf('read', 'default'), bob: claimsOf('all', 'default'), eve: claimsOf('all', 'other'), tom: claimsOf('none', 'default') };
 // Machines: robot-ROLE-TENANT, by client credentials.
