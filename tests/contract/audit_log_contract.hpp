@@ -7,9 +7,9 @@
 
 #include "contract/index_contract_fixture.hpp"
 #include "gantry/index/audit_log.hpp"
-#include "gantry/index/table_store.hpp"
 #include "gantry/index/sql/audit_rows.hpp"
 #include "gantry/index/sql/tables.hpp"
+#include "gantry/index/table_store.hpp"
 
 namespace gantry::index::contract {
 
@@ -41,7 +41,7 @@ TYPED_TEST_P(AuditLogContract, EveryChangeHasOneRowThatSaysWhoDidWhat) {
   InstanceRecord of_bob = instance("1", "1.1", "1.1.2");
   of_bob.actor = actor_of(bob);
   this->commit(ann, {instance("1", "1.1", "1.1.1"), of_bob});
-  this->commit(ann, {instance("1", "1.1", "1.1.1")});                // the same bytes: no change
+  this->commit(ann, {instance("1", "1.1", "1.1.1")});                 // the same bytes: no change
   this->commit(ann, {instance("1", "1.1", "1.1.1", "other bytes")});  // a conflict: no change
   this->commit(bob, {instance("1", "1.1", "1.1.1", "other bytes")}, ConflictPolicy::kReplace);
   EXPECT_EQ(must(this->index().remove(ann, StudyUid("1"), SeriesUid("1.1"), SopUid("1.1.2"), std::chrono::seconds(0))),
@@ -201,7 +201,8 @@ TYPED_TEST_P(AuditLogContract, GoesOnAfterReopening) {
 TYPED_TEST_P(AuditLogContract, ChangedAndMissingRowsAreFoundAndNamed) {
   auto* const tables = dynamic_cast<TableStore*>(&this->index());
   if (tables == nullptr) GTEST_SKIP() << "no tables";
-  for (int i = 1; i <= 5; ++i) this->commit(this->as("clinic-a", "ann"), {instance("1", "1.1", "9." + std::to_string(i))});
+  for (int i = 1; i <= 5; ++i)
+    this->commit(this->as("clinic-a", "ann"), {instance("1", "1.1", "9." + std::to_string(i))});
   const auto findings = [this] {
     std::string text;
     for (const auto& finding : must(check_audit(this->log(), this->ctx)).findings)
@@ -229,9 +230,8 @@ TYPED_TEST_P(AuditLogContract, ChangedAndMissingRowsAreFoundAndNamed) {
 }
 
 REGISTER_TYPED_TEST_SUITE_P(AuditLogContract, EveryChangeHasOneRowThatSaysWhoDidWhat,
-                            AReplacedInstanceThatMovesLeavesARowInBothPlaces,
-                            ActsThatAreNoChangeAreAddedToTheSameChain, WhatCannotBeKeptIsNotWhatWasHashed,
-                            TenantsHaveChainsOfTheirOwn, RowsAreFoundByWhatTheySay, WritersAtOnceMakeOneChain,
-                            GoesOnAfterReopening, ChangedAndMissingRowsAreFoundAndNamed);
+                            AReplacedInstanceThatMovesLeavesARowInBothPlaces, ActsThatAreNoChangeAreAddedToTheSameChain,
+                            WhatCannotBeKeptIsNotWhatWasHashed, TenantsHaveChainsOfTheirOwn, RowsAreFoundByWhatTheySay,
+                            WritersAtOnceMakeOneChain, GoesOnAfterReopening, ChangedAndMissingRowsAreFoundAndNamed);
 
 }  // namespace gantry::index::contract

@@ -14,6 +14,7 @@
 #include "contract/index_json_state_contract.hpp"
 #include "contract/index_reference_contract.hpp"
 #include "contract/index_storing_contract.hpp"
+#include "contract/index_tenant_contract.hpp"
 
 namespace gantry::index::contract {
 
@@ -32,6 +33,8 @@ REGISTER_TYPED_TEST_SUITE_P(
     ALostLeaseMakesTheSeriesPendingAgainAndTheFifthIsTheLast, AFailedSeriesWaitsForItsNextTryAndIsGivenUpAfterTheFifth,
     ADeletedSeriesTakesItsJsonAlong, OfManyWorkersEachSeriesGoesToOne, WorkersBesideStoresAndDeletesMakeEveryJson,
     ARenewedClaimStaysItsOwners, AClaimHandedBackIsDueAtOnceAndCostsNoTry, EverySeriesIsInOneOfTheTotals,
-    AnOperatorsRetryGivesFailedSeriesAllTheirTries, EveryCallAnswersAsTheReferenceDoesForTwoTenants);
+    AnOperatorsRetryGivesFailedSeriesAllTheirTries, EveryCallAnswersAsTheReferenceDoesForTwoTenants,
+    ATenantIsFoundAsItStands, TenantsAreListedInOrderPageByPage, AStateChangesOnlyFromTheOneThatWasSeen,
+    AQueuedObjectIsNeverCommitted, ADeletedTenantLeavesNothingButItsRowAndGoesOnCounting);
 
 }  // namespace gantry::index::contract

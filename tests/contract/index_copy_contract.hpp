@@ -56,7 +56,7 @@ class IndexCopyContract : public testing::Test {
       plain.attributes.study_description = std::string(2000, 'x');  // its term is cut
       ASSERT_TRUE(index.commit(ctx, std::vector{plain}, ConflictPolicy::kReject));
       ASSERT_TRUE(index.remove(ctx, StudyUid("1.1"), std::nullopt, std::nullopt, std::chrono::seconds(0)));
-      ASSERT_TRUE(index.set_quota(ctx, 1ULL << 40, 12345));
+      ASSERT_TRUE(index.set_quotas(ctx, {1ULL << 40, 12345, 17, 4}));
       StateRow state;
       state.study_uid = "1.77", state.series_uid = "1.77.1", state.patient_name = "山田^太郎";
       ASSERT_TRUE(index.save_state_info(ctx, state));

@@ -143,9 +143,9 @@ inline std::vector<NamedCall> scale_calls(InstanceIndex& index, TableStore& stor
     ASSERT_TRUE((*index.are_held(ctx, keys))[0]);
   });
   add("visit_objects", [&index, ctx] { ASSERT_TRUE(index.visit_objects(ctx, [](const HeldObject&) { return false; })); });
-  add("ensure_tenant and set_quota", [&index, ctx] {
+  add("ensure_tenant and set_quotas", [&index, ctx] {
     ASSERT_TRUE(index.ensure_tenant(ctx));
-    ASSERT_TRUE(index.set_quota(ctx, 0, 0));
+    ASSERT_TRUE(index.set_quotas(ctx, {}));
   });
   const auto commit = [&index, ctx](std::vector<InstanceRecord> batch, ConflictPolicy policy, Committed::Outcome expected) {
     const auto outcomes = index.commit(ctx, batch, policy);

@@ -245,7 +245,7 @@ TYPED_TEST_P(IndexContract, ABadRowHarmsNoOther) {
 }
 
 TYPED_TEST_P(IndexContract, QuotasHoldToTheByteAndTheInstance) {
-  ASSERT_TRUE(this->index().set_quota(this->ctx, 2500, 0));
+  ASSERT_TRUE(this->index().set_quotas(this->ctx, {2500}));
   auto outcomes = this->commit(this->ctx, {instance("1", "1.1", "1"), instance("1", "1.1", "2"), instance("1", "1.1", "3")});
   EXPECT_EQ(outcomes[1].outcome, Outcome::kStored);
   EXPECT_EQ(outcomes[2].outcome, Outcome::kNoQuota);
@@ -258,12 +258,12 @@ TYPED_TEST_P(IndexContract, QuotasHoldToTheByteAndTheInstance) {
   EXPECT_EQ(this->commit(bigger, ConflictPolicy::kReplace).outcome, Outcome::kNoQuota);
   bigger.size = 400;
   EXPECT_EQ(this->commit(bigger, ConflictPolicy::kReplace).outcome, Outcome::kReplaced);
-  ASSERT_TRUE(this->index().set_quota(this->ctx, 0, 3));
+  ASSERT_TRUE(this->index().set_quotas(this->ctx, {0, 3}));
   EXPECT_EQ(this->commit(instance("2", "2.1", "9")).outcome, Outcome::kNoQuota);
   EXPECT_EQ(this->commit(instance("1", "1.1", "4", "c"), ConflictPolicy::kReplace).outcome, Outcome::kReplaced);
   EXPECT_EQ(must(this->index().remove(this->ctx, StudyUid("1"), std::nullopt, SopUid("1"), std::chrono::seconds(0))), 1U);
   EXPECT_EQ(this->commit(instance("2", "2.1", "9")).outcome, Outcome::kStored);
-  const auto nobody = this->index().set_quota(context_for("nobody"), 1, 1);
+  const auto nobody = this->index().set_quotas(context_for("nobody"), {1, 1});
   ASSERT_FALSE(nobody);
   EXPECT_EQ(nobody.error().kind(), ErrorKind::kNotFound);
   this->expect_counts_right();

@@ -213,6 +213,31 @@ TEST_P(ObjectStoreContract, ListsEveryObjectOnceWithSizeAndTime) {
   EXPECT_EQ(found, expected);
 }
 
+TEST_P(ObjectStoreContract, ListsTheObjectsOfOneTenant) {
+  std::vector<std::string> expected, found;
+  for (int i = 0; i < 12; ++i) {
+    const auto key = new_key(i % 3 == 0 ? "clinic-a" : i % 3 == 1 ? "clinic-a2" : "clinic", std::to_string(i % 2));
+    ASSERT_TRUE(put(key, "x"));
+    if (i % 3 == 0) expected.push_back(key.str());
+  }
+  ASSERT_TRUE(store->list_tenant(ctx, [&found](const ObjectInfo& info) {
+    found.push_back(info.key.str());
+    return true;
+  }));
+  std::sort(expected.begin(), expected.end());
+  std::sort(found.begin(), found.end());
+  EXPECT_EQ(found, expected);
+  int seen = 0;
+  ASSERT_TRUE(store->list_tenant(ctx, [&seen](const ObjectInfo&) { return ++seen < 2; }));
+  EXPECT_EQ(seen, 2);
+  RequestContext nobody = ctx;
+  nobody.tenant = TenantId("nobody");
+  ASSERT_TRUE(store->list_tenant(nobody, [](const ObjectInfo&) {
+    ADD_FAILURE();
+    return true;
+  }));
+}
+
 TEST_P(ObjectStoreContract, StopsListingWhenToldTo) {
   for (int i = 0; i < 5; ++i) ASSERT_TRUE(put(new_key(), "x"));
   int seen = 0;

@@ -151,4 +151,20 @@ TEST_P(SharedCacheContract, TextsAreKeptByteForByte) {
   EXPECT_EQ(get("large").size(), large.size() + 20);
 }
 
+TEST_P(SharedCacheContract, RemovesAllKeysOfAPrefixAndNoOther) {
+  std::vector<std::string> names;
+  for (int i = 0; i < 700; ++i) {
+    names.push_back("gone" + std::string(i % 2 == 0 ? "-a:" : "-b:") + std::to_string(i));
+    ASSERT_TRUE(put(names.back(), 1));
+  }
+  ASSERT_TRUE(put("gone-a", 1));
+  ASSERT_TRUE(put("gone-ab:1", 1));
+  const std::vector<std::string> prefixes{key("gone-a:"), key("gone-b:"), key("nothing:")};
+  EXPECT_EQ(*cache_->remove_prefixes(ctx_, prefixes), 700U);
+  for (const std::string& name : names) ASSERT_EQ(get(name), "") << name;
+  EXPECT_NE(get("gone-a"), "");
+  EXPECT_NE(get("gone-ab:1"), "");
+  EXPECT_EQ(*cache_->remove_prefixes(ctx_, prefixes), 0U);
+}
+
 }  // namespace gantry::cache

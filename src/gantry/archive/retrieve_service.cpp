@@ -467,4 +467,10 @@ void RetrieveService::committed(const RequestContext& ctx, const StudyUid& study
   if (sharing_.outbox != nullptr) sharing_.outbox->changed(ctx.tenant);
 }
 
+void RetrieveService::forget(const TenantId& tenant) {
+  cache_.forget(tenant);
+  prepared_.forget(tenant);
+  if (sharing_.studies != nullptr) sharing_.studies->forget(tenant);
+}
+
 }  // namespace gantry::archive

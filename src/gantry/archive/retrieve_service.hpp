@@ -117,6 +117,8 @@ class RetrieveService final : public StoreService::Listener {
                                            const std::optional<SeriesUid>& series, std::optional<std::uint64_t> known);
 
   void committed(const RequestContext& ctx, const StudyUid& study, const SeriesUid& series, const SopUid& sop) override;
+  /// The tenant was deleted: nothing of it is to stay in memory, nor its files open.
+  void forget(const TenantId& tenant);
 
   [[nodiscard]] InstanceCache::Counters cache_counters() const { return cache_.counters(); }
   [[nodiscard]] PreparedCache::Counters prepared_counters() const { return prepared_.counters(); }

@@ -48,6 +48,21 @@ TEST_F(RetrieveServiceTest, ForgetsWhatWasDeletedBeforeTheDeleteIsAnswered) {
   EXPECT_EQ(gone.error().kind(), ErrorKind::kNotFound);
 }
 
+TEST_F(RetrieveServiceTest, ForgetsATenantThatWasDeletedAndNoOther) {
+  Made made;
+  for (const char* const tenant : {"clinic-a", "clinic-a2"}) {
+    archive_.store(made, tenant);
+    ASSERT_TRUE(archive_.retrieves.locate(context_for(tenant), StudyUid(made.study), SeriesUid(made.series), SopUid(made.sop)));
+  }
+  const auto before = archive_.retrieves.cache_counters();
+  EXPECT_EQ(before.values, 2U);
+  archive_.retrieves.forget(TenantId("clinic-a"));
+  EXPECT_EQ(archive_.retrieves.cache_counters().values, 1U);
+  EXPECT_LT(archive_.retrieves.cache_counters().bytes, before.bytes);
+  ASSERT_TRUE(archive_.retrieves.locate(context_for("clinic-a2"), StudyUid(made.study), SeriesUid(made.series), SopUid(made.sop)));
+  EXPECT_EQ(archive_.retrieves.cache_counters().hits, before.hits + 1);
+}
+
 TEST_F(RetrieveServiceTest, GivesTheNewBytesAfterAReplacement) {
   Made made;
   archive_.store(made);

@@ -137,6 +137,12 @@ void SharedStudies::remember_rows(const RequestContext& ctx, const StudyUid& stu
   if (entry.text.size() <= kRowsTextMost) (void)cache_->put(ctx, std::span(&entry, 1));
 }
 
+void SharedStudies::forget(const TenantId& tenant) {
+  const std::string prefix = tenant.str() + '/';
+  const std::scoped_lock lock(mutex_);
+  std::erase_if(by_age_, [&](const std::string& name) { return name.starts_with(prefix) && marks_.erase(name) > 0; });
+}
+
 std::optional<std::uint64_t> SharedStudies::absent_at(const TenantId& tenant, const StudyUid& study) {
   const std::scoped_lock lock(mutex_);
   const auto found = marks_.find(mark_name(tenant, study));

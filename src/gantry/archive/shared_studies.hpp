@@ -57,6 +57,8 @@ class SharedStudies {
   bool is_absent(const RequestContext& ctx, const StudyUid& study, std::uint64_t change_no);
   /// In memory alone, without blocking. False: it was known.
   bool remember_absent(const TenantId& tenant, const StudyUid& study, std::uint64_t change_no);
+  /// Of a tenant that was deleted: in memory alone.
+  void forget(const TenantId& tenant);
   /// For the other nodes. Blocking.
   void share_absent(const RequestContext& ctx, const StudyUid& study, std::uint64_t change_no);
 

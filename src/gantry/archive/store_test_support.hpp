@@ -95,6 +95,10 @@ class FaultyStore final : public storage::ObjectStore {
   Result<void> list(const RequestContext& ctx, const std::function<bool(const storage::ObjectInfo&)>& visit) override {
     return faults_.run("list", [&] { return store_.list(ctx, visit); });
   }
+  Result<void> list_tenant(const RequestContext& ctx,
+                           const std::function<bool(const storage::ObjectInfo&)>& visit) override {
+    return faults_.run("list_tenant", [&] { return store_.list_tenant(ctx, visit); });
+  }
   Result<void> sweep(const RequestContext& ctx, std::chrono::seconds age) override {
     return faults_.run("sweep", [&] { return store_.sweep(ctx, age); });
   }
@@ -189,11 +193,28 @@ class FaultyIndex final : public index::InstanceIndex {
     return faults_.run("changes", [&] { return index_.changes(ctx, after, most); });
   }
   Result<void> ensure_tenant(const RequestContext& ctx) override { return index_.ensure_tenant(ctx); }
-  Result<void> set_quota(const RequestContext& ctx, std::uint64_t bytes, std::uint64_t instances) override {
-    return index_.set_quota(ctx, bytes, instances);
+  Result<std::optional<index::TenantEntry>> find_tenant(const RequestContext& ctx) override {
+    return faults_.run("find_tenant", [&] { return index_.find_tenant(ctx); });
+  }
+  Result<std::vector<index::TenantEntry>> list_tenants(const RequestContext& ctx, const TenantId& after,
+                                                       std::size_t limit) override {
+    return faults_.run("list_tenants", [&] { return index_.list_tenants(ctx, after, limit); });
+  }
+  Result<void> set_quotas(const RequestContext& ctx, const index::TenantQuotas& quotas) override {
+    return index_.set_quotas(ctx, quotas);
   }
   Result<void> set_tenant_state(const RequestContext& ctx, index::TenantState state) override {
     return index_.set_tenant_state(ctx, state);
+  }
+  Result<void> change_tenant_state(const RequestContext& ctx, index::TenantState from, index::TenantState to) override {
+    return faults_.run("change_tenant_state", [&] { return index_.change_tenant_state(ctx, from, to); });
+  }
+  Result<void> queue_objects(const RequestContext& ctx, std::span<const ObjectKey> keys,
+                             std::chrono::seconds grace) override {
+    return faults_.run("queue_objects", [&] { return index_.queue_objects(ctx, keys, grace); });
+  }
+  Result<std::uint64_t> purge_tenant(const RequestContext& ctx, std::size_t limit) override {
+    return faults_.run("purge_tenant", [&] { return index_.purge_tenant(ctx, limit); });
   }
   Result<void> save_state_info(const RequestContext& ctx, const index::StateRow& state) override {
     return index_.save_state_info(ctx, state);

@@ -106,6 +106,20 @@ class StudyCache {
     for (const auto entry : going) drop(shard, entry);
   }
 
+  /// Forgets all of a tenant. Looks at every value: for when it is deleted.
+  void forget(const TenantId& tenant) {
+    const std::string prefix = tenant.str() + '/';
+    for (Shard& shard : shards_) {
+      const std::scoped_lock lock(shard.mutex);
+      ++shard.epoch;
+      for (auto entry = shard.entries.begin(); entry != shard.entries.end();) {
+        const auto next = std::next(entry);
+        if (entry->study_key.starts_with(prefix)) drop(shard, entry);
+        entry = next;
+      }
+    }
+  }
+
   [[nodiscard]] Counters counters() const {
     Counters sum;
     for (const auto& shard : shards_) {

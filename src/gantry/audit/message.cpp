@@ -55,8 +55,10 @@ std::string escaped(std::string_view text) {
       case '"': out += "&quot;"; break;
       default:
         // XML 1.0 §2.2 has no other control characters.
-        if (static_cast<unsigned char>(c) >= 0x20) out += c;
-        else out += c == '\t' || c == '\n' || c == '\r' ? ' ' : '?';
+        if (static_cast<unsigned char>(c) >= 0x20)
+          out += c;
+        else
+          out += c == '\t' || c == '\n' || c == '\r' ? ' ' : '?';
     }
   }
   return out;
@@ -101,7 +103,9 @@ class Message {
     coded(xml_, "EventID", event.id);
     if (event.type != nullptr) coded(xml_, "EventTypeCode", *event.type);
     if (!record.access.reason.empty()) {
-      xml_.append("<EventOutcomeDescription>").append(escaped(record.access.reason)).append("</EventOutcomeDescription>");
+      xml_.append("<EventOutcomeDescription>")
+          .append(escaped(record.access.reason))
+          .append("</EventOutcomeDescription>");
     }
     xml_ += "</EventIdentification>";
   }
@@ -269,8 +273,7 @@ std::vector<std::string> store_messages(const Record& record, const Source& sour
     for (const element study : studies) {
       std::string_view uid;
       if (study["study"].get(uid) != simdjson::SUCCESS) continue;
-      messages.push_back(
-          store_message(record, source, patient_of, action_of_store(study), uid, classes_of(study)));
+      messages.push_back(store_message(record, source, patient_of, action_of_store(study), uid, classes_of(study)));
     }
   }
   if (messages.empty()) messages.push_back(store_message(record, source, patient_of, 'C', record.access.study, ""));

@@ -18,11 +18,11 @@ struct Member {
 };
 /// In the order in which a line has them.
 constexpr Member kMembers[] = {
-    {"id", &Access::request_id},      {"tenant", &Access::tenant},       {"user", &Access::user},
-    {"address", &Access::address},    {"for", &Access::forwarded_for},   {"operation", &Access::operation},
-    {"method", &Access::method},      {"resource", &Access::resource},   {"study", &Access::study},
-    {"series", &Access::series},      {"instance", &Access::instance},   {"frames", &Access::frames},
-    {"query", &Access::query},        {"reason", &Access::reason},
+    {"id", &Access::request_id},   {"tenant", &Access::tenant},     {"user", &Access::user},
+    {"address", &Access::address}, {"for", &Access::forwarded_for}, {"operation", &Access::operation},
+    {"method", &Access::method},   {"resource", &Access::resource}, {"study", &Access::study},
+    {"series", &Access::series},   {"instance", &Access::instance}, {"frames", &Access::frames},
+    {"query", &Access::query},     {"reason", &Access::reason},
 };
 
 bool is_plain(std::string_view text) {
@@ -121,8 +121,8 @@ std::string_view outcome_of(const Record& record) {
 }
 
 std::string to_json(const Record& record) {
-  std::string json = "{\"n\":" + std::to_string(record.n) + ",\"time\":\"" + record.time + "\",\"kind\":\"" +
-                     record.kind + "\"";
+  std::string json =
+      "{\"n\":" + std::to_string(record.n) + ",\"time\":\"" + record.time + "\",\"kind\":\"" + record.kind + "\"";
   if (record.kind != "access") return json + record.line + "}";
   json.append(",\"outcome\":\"").append(outcome_of(record)).append("\"");
   json += begin_members(record.access);

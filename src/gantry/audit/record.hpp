@@ -28,8 +28,8 @@ inline constexpr const char* kAdmin = "admin";
 /// What is known before an answer's first byte. Empty texts are not known, or not there.
 struct Access {
   std::string request_id, tenant, user, address;
-  std::string forwarded_for;  ///< as a trusted proxy says it
-  std::string operation;      ///< operation::…
+  std::string forwarded_for;     ///< as a trusted proxy says it
+  std::string operation;         ///< operation::…
   std::string method, resource;  ///< resource: the route's pattern, never a path that could hold a secret
   std::string study, series, instance, frames;
   std::string query;   ///< the query string but for tokens: what was searched for
@@ -69,8 +69,8 @@ struct Record {
 class RecordAssembler {
  public:
   using Visit = std::function<bool(Record&&)>;
-  /// Takes a line; calls `visit` for what it completes, in the order of completion. A file's first line at a start of the
-  /// process ends what the one before left open. False: `visit` wants no more. kInvalid: it is no line of ours.
+  /// Takes a line; calls `visit` for what it completes, in the order of completion. A file's first line at a start of
+  /// the process ends what the one before left open. False: `visit` wants no more. kInvalid: it is no line of ours.
   Result<bool> take(std::string_view line, const Visit& visit);
   /// The accesses that began and have not ended, oldest first: with the assembler they are forgotten.
   [[nodiscard]] std::vector<Record> take_open();

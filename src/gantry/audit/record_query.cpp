@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "gantry/audit/spool.hpp"
-
 #include "gantry/base/json_text.hpp"
 
 namespace gantry::audit {
@@ -29,8 +28,8 @@ std::string day_after(const std::string& day) {
   return day_of(time_text(next));
 }
 
-/// Where reading begins: a file before the one that has the line `after`, or the first of the day, as accesses may begin
-/// in one file and end in the next.
+/// Where reading begins: a file before the one that has the line `after`, or the first of the day, as accesses may
+/// begin in one file and end in the next.
 std::size_t first_file(const std::vector<SpoolFile>& files, const RecordQuery& query) {
   std::size_t first = 0;
   const std::string day = day_of(query.since);

@@ -17,9 +17,9 @@ namespace gantry::audit {
 struct RecordQuery {
   std::string since, until;  ///< of the beginning: from, and before
   std::string tenant, user, study, operation, outcome, request_id;
-  std::uint64_t after = 0;  ///< records that a line up to this one completes are left out
+  std::uint64_t after = 0;                ///< records that a line up to this one completes are left out
   std::uint64_t bytes_most = UINT64_MAX;  ///< no more of the files is read once so much was
-  bool with_open = false;   ///< also those that have no end yet, last
+  bool with_open = false;                 ///< also those that have no end yet, last
 };
 [[nodiscard]] bool meets(const RecordQuery& query, const Record& record);
 

@@ -27,7 +27,8 @@ std::optional<Cursor> read_cursor(const std::filesystem::path& folder) {
   simdjson::dom::element json;
   Cursor cursor;
   if (!file || parser.parse(text).get(json) != simdjson::SUCCESS ||
-      json["serial"].get(cursor.serial) != simdjson::SUCCESS || json["offset"].get(cursor.offset) != simdjson::SUCCESS ||
+      json["serial"].get(cursor.serial) != simdjson::SUCCESS ||
+      json["offset"].get(cursor.offset) != simdjson::SUCCESS ||
       json["through"].get(cursor.through) != simdjson::SUCCESS) {
     return std::nullopt;
   }
@@ -190,8 +191,8 @@ void Relay::load() {
 void Relay::save() {
   if (!changed_) return;
   const Place place = safe_place();
-  while (marks_.size() > 1 && (marks_[1].second.serial < place.serial || (marks_[1].second.serial == place.serial &&
-                                                                            marks_[1].second.offset <= place.offset))) {
+  while (marks_.size() > 1 && (marks_[1].second.serial < place.serial ||
+                               (marks_[1].second.serial == place.serial && marks_[1].second.offset <= place.offset))) {
     marks_.pop_front();
   }
   std::uint64_t through = 0;

@@ -50,6 +50,7 @@ class Relay {
     std::string trouble;         ///< why it can't send now; empty: it can
   };
   [[nodiscard]] Status status() const;
+
  private:
   struct Place {
     std::uint64_t serial = 0;
@@ -70,10 +71,10 @@ class Relay {
   const RelaySettings settings_;
   const std::unique_ptr<SyslogSender> sender_;
   RecordAssembler assembler_;
-  Place next_;  ///< the line to read next
-  std::uint64_t handled_ = 0;  ///< lines up to this one were handled by a process before
+  Place next_;                                         ///< the line to read next
+  std::uint64_t handled_ = 0;                          ///< lines up to this one were handled by a process before
   std::deque<std::pair<std::uint64_t, Place>> marks_;  ///< some lines' places, ascending
-  std::deque<Record> due_;     ///< told by line `due_line_`, and not sent yet
+  std::deque<Record> due_;                             ///< told by line `due_line_`, and not sent yet
   std::uint64_t due_line_ = 0;
   bool changed_ = false;
 

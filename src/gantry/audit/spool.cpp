@@ -25,9 +25,7 @@ std::string second_text(std::int64_t second) {
   return text;
 }
 
-std::int64_t second_of(Time time) {
-  return std::chrono::floor<std::chrono::seconds>(time).time_since_epoch().count();
-}
+std::int64_t second_of(Time time) { return std::chrono::floor<std::chrono::seconds>(time).time_since_epoch().count(); }
 
 void append_micros(std::string& text, Time time) {
   auto micros = (time - std::chrono::floor<std::chrono::seconds>(time)).count();
@@ -159,8 +157,8 @@ Result<void> Spool::turn(const Start* start) {
     std::string members = ",\"format\":1,\"node\":" + json_string(settings_.node) +
                           ",\"serial\":" + std::to_string(serial) + ",\"before\":\"" + to_hex(head_.hash) + "\"";
     if (start != nullptr) {
-      members += ",\"start\":true,\"torn\":" + std::to_string(start->torn) +
-                 ",\"missing\":" + std::to_string(start->missing);
+      members +=
+          ",\"start\":true,\"torn\":" + std::to_string(start->torn) + ",\"missing\":" + std::to_string(start->missing);
     }
     if (auto first = append_locked("file", members); !first) {
       // The old file goes on; the new one must not stay, as its serial is to be taken again.
@@ -176,7 +174,8 @@ Result<void> Spool::turn(const Start* start) {
   }
   // What the old file has was synced, or is synced now: its descriptor is the last that knows of an error.
   if (old && ::fdatasync(old.get()) != 0)
-    tell(true, "syncing the audit spool: " + std::string(std::strerror(errno)) + "; lines of its last second may be lost");
+    tell(true,
+         "syncing the audit spool: " + std::string(std::strerror(errno)) + "; lines of its last second may be lost");
   return {};
 }
 

@@ -1,8 +1,8 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -48,9 +48,9 @@ class Spool {
   Spool(const Spool&) = delete;
   Spool& operator=(const Spool&) = delete;
 
-  /// Appends `{"n":…,"time":…,"kind":KIND` + members + hash; `members` is JSON that begins with a comma, or empty. Gives
-  /// the line's number, from 1. Does not wait for the disk but where the system makes a write(2) wait. kUnavailable: it
-  /// could not be written, and no part of it stands; the next one may go through.
+  /// Appends `{"n":…,"time":…,"kind":KIND` + members + hash; `members` is JSON that begins with a comma, or empty.
+  /// Gives the line's number, from 1. Does not wait for the disk but where the system makes a write(2) wait.
+  /// kUnavailable: it could not be written, and no part of it stands; the next one may go through.
   Result<std::uint64_t> append(std::string_view kind, std::string_view members);
 
   struct Status {
@@ -73,10 +73,10 @@ class Spool {
   explicit Spool(SpoolSettings settings) : settings_(std::move(settings)) {}
 
   struct Start {
-    SpoolHead at;                ///< the line to follow
-    std::uint64_t serial = 1;    ///< of the file to make
-    std::uint64_t torn = 0;      ///< bytes behind the last complete line of the file before
-    std::uint64_t missing = 0;   ///< lines that head.json knows and the files have not
+    SpoolHead at;               ///< the line to follow
+    std::uint64_t serial = 1;   ///< of the file to make
+    std::uint64_t torn = 0;     ///< bytes behind the last complete line of the file before
+    std::uint64_t missing = 0;  ///< lines that head.json knows and the files have not
   };
   Result<Start> look_back();
   Result<UniqueFd> make_file(const std::string& day, std::uint64_t serial, const std::string& path);

@@ -15,9 +15,9 @@
 namespace gantry::audit {
 
 struct SpoolFinding {
-  std::string file;    ///< its name; empty: of the folder
+  std::string file;     ///< its name; empty: of the folder
   std::uint64_t n = 0;  ///< the line's number; 0: none
-  std::string what;    ///< a sentence
+  std::string what;     ///< a sentence
 };
 
 struct SpoolCheck {
@@ -30,10 +30,10 @@ struct SpoolCheck {
   [[nodiscard]] bool whole() const noexcept { return findings.empty(); }
 };
 
-/// Reads every file in `folder` and follows the chain from its first line to its last, and on to head.json. Files may be
-/// missing only where retention says that it removed them. May run while the spool is written. `expected`: a line that
-/// somebody noted elsewhere (a syslog receiver, a paper): it must be there with that hash. Names at most 1,000 findings.
-/// kNotFound: there is no such folder, or no file in it; kUnavailable, kInternal: the disk.
+/// Reads every file in `folder` and follows the chain from its first line to its last, and on to head.json. Files may
+/// be missing only where retention says that it removed them. May run while the spool is written. `expected`: a line
+/// that somebody noted elsewhere (a syslog receiver, a paper): it must be there with that hash. Names at most 1,000
+/// findings. kNotFound: there is no such folder, or no file in it; kUnavailable, kInternal: the disk.
 [[nodiscard]] Result<SpoolCheck> check_spool(const std::filesystem::path& folder,
                                              const std::optional<SpoolHead>& expected = std::nullopt);
 

@@ -1,5 +1,6 @@
 #include "gantry/audit/spool.hpp"
 
+#include <csignal>
 #include <fstream>
 #include <sstream>
 #include <thread>
@@ -9,7 +10,6 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <csignal>
 
 #include "gantry/audit/spool_check.hpp"
 #include "gantry/base/sha256.hpp"
@@ -87,7 +87,8 @@ TEST_F(SpoolTest, KeepsWhatItIsToldAndFindsItWhole) {
   EXPECT_EQ(check->last_n, 100U);
   const auto lines = lines_of(files()[0]);
   ASSERT_EQ(lines.size(), 100U);
-  EXPECT_THAT(lines[41], HasSubstr("{\"n\":42,\"time\":\"2026-11-30T16:00:00.000000Z\",\"kind\":\"begin\",\"user\":\"u42\""));
+  EXPECT_THAT(lines[41],
+              HasSubstr("{\"n\":42,\"time\":\"2026-11-30T16:00:00.000000Z\",\"kind\":\"begin\",\"user\":\"u42\""));
 }
 
 TEST_F(SpoolTest, NobodyElseMayReadIt) {

@@ -95,7 +95,8 @@ class SyslogSender::Impl {
   [[nodiscard]] Error failed(const std::string& what, const std::string& why) {
     well_ = false;
     close();
-    return Error::unavailable("the syslog receiver " + settings_.host + ":" + settings_.port + ": " + what + ": " + why);
+    return Error::unavailable("the syslog receiver " + settings_.host + ":" + settings_.port + ": " + what + ": " +
+                              why);
   }
 
   /// A receiver sends nothing: what is there to read is its end, or a TLS session ticket.
@@ -173,7 +174,8 @@ class SyslogSender::Impl {
     while (!bytes.empty()) {
       std::size_t count = 0;
       if (session_) {
-        if (SSL_write_ex(session_.get(), bytes.data(), bytes.size(), &count) != 1) return failed("sending", tls_reason());
+        if (SSL_write_ex(session_.get(), bytes.data(), bytes.size(), &count) != 1)
+          return failed("sending", tls_reason());
       } else {
         const auto sent = ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
         if (sent < 0 && errno == EINTR) continue;

@@ -20,6 +20,10 @@ std::string jwks_key(std::string_view issuer_hash) {
   return key;
 }
 
+std::vector<std::string> tenant_prefixes(const TenantId& tenant) {
+  return {"wado:" + tenant.str() + ":", "db:" + tenant.str() + ":", "gantry:" + tenant.str() + ":"};
+}
+
 std::string outbox_key(const TenantId& tenant) { return "gantry:" + tenant.str() + ":outbox"; }
 
 }  // namespace gantry::cache

@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "gantry/base/ids.hpp"
 
@@ -17,6 +18,9 @@ namespace gantry::cache {
 [[nodiscard]] std::string generating_key(const TenantId& tenant, const SeriesUid& series);
 /// The keys of the identity provider; of a further one with the hash of its issuer.
 [[nodiscard]] std::string jwks_key(std::string_view issuer_hash = {});
+
+/// What every key of a tenant begins with, and no other tenant's: an id has no colon.
+[[nodiscard]] std::vector<std::string> tenant_prefixes(const TenantId& tenant);
 
 /// Up to which of the tenant's changes the cache was told. Our own, beside the reference design's.
 [[nodiscard]] std::string outbox_key(const TenantId& tenant);

@@ -49,6 +49,10 @@ class SharedCache {
   virtual Result<void> put_text(const RequestContext& ctx, const std::string& key, std::string_view text,
                                 std::chrono::milliseconds life) = 0;
 
+  /// Removes every key that begins with one of `prefixes`, and says how many there were. Walks all keys in small steps,
+  /// each within the provider's time limit: for operators, not for requests. What others put meanwhile may stay.
+  virtual Result<std::uint64_t> remove_prefixes(const RequestContext& ctx, std::span<const std::string> prefixes) = 0;
+
   struct Counters {
     std::uint64_t hits = 0, misses = 0;          ///< keys asked for
     std::uint64_t fills = 0, fills_refused = 0;  ///< entries put

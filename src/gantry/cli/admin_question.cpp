@@ -26,20 +26,6 @@ std::string detail_of(const HttpAnswer& answer) {
   return "the running server answers " + std::to_string(answer.status);
 }
 
-Result<std::string> ask_server(const std::string& socket, const Question& question) {
-  HttpClient client({"", "", socket});
-  auto answer = question.of_server(client);
-  if (!answer) return Error::unavailable("asking the running server at " + socket + ": " + answer.error().detail());
-  switch (answer->status) {
-    case 200: return std::move(answer->body);
-    case 400: return Error::invalid(detail_of(*answer));
-    case 403: return Error::denied(detail_of(*answer));
-    case 404: return Error::not_found(detail_of(*answer));
-    case 409: return Error::conflict(detail_of(*answer));
-    default: return Error::unavailable(detail_of(*answer));
-  }
-}
-
 /// Who runs this program, for the audit.
 std::string user_name() {
   const passwd* const entry = getpwuid(getuid());
@@ -48,7 +34,36 @@ std::string user_name() {
 
 }  // namespace
 
+Error error_of(const HttpAnswer& answer) {
+  switch (answer.status) {
+    case 400: return Error::invalid(detail_of(answer));
+    case 403: return Error::denied(detail_of(answer));
+    case 404: return Error::not_found(detail_of(answer));
+    case 409: return Error::conflict(detail_of(answer));
+    default: return Error::unavailable(detail_of(answer));
+  }
+}
+
+Result<std::string> serving_socket(const config::Settings& settings) {
+  GANTRY_LET(const bool embedded, server::is_embedded(settings));
+  if (!embedded) return std::string();
+  const auto served = server::is_served(settings.data.dir);
+  // That there is no folder says nothing about what is asked for in it.
+  if (!served) return Error::unavailable(served.error().detail());
+  if (!*served) return std::string();
+  GANTRY_LET(const auto socket, server::AdminSocket::in(settings.data.dir));
+  return socket.path();
+}
+
 Result<std::string> ask_archive(const config::Settings& settings, const char* principal, const Question& question) {
+  GANTRY_LET(const std::string socket, serving_socket(settings));
+  if (!socket.empty()) {
+    HttpClient client({"", "", socket});
+    auto answer = question.of_server(client);
+    if (!answer) return Error::unavailable("asking the running server at " + socket + ": " + answer.error().detail());
+    if (answer->status == 200) return std::move(answer->body);
+    return error_of(*answer);
+  }
   RequestContext ctx;
   ctx.tenant = TenantId(server::kDefaultTenant);
   ctx.principal = std::string(principal) + ", " + user_name();
@@ -56,13 +71,6 @@ Result<std::string> ask_archive(const config::Settings& settings, const char* pr
   if (!embedded) {
     GANTRY_LET(const auto index, server::open_index(settings, ctx.tenant));
     return question.of_index(*index, ctx);
-  }
-  const auto served = server::is_served(settings.data.dir);
-  // That there is no folder says nothing about what is asked for in it.
-  if (!served) return Error::unavailable(served.error().detail());
-  if (*served) {
-    GANTRY_LET(const auto socket, server::AdminSocket::in(settings.data.dir));
-    return ask_server(socket.path(), question);
   }
   GANTRY_LET(const auto archive, server::OfflineArchive::open(settings));
   return question.of_index(archive->index(), ctx);

@@ -22,4 +22,9 @@ struct Question {
 /// be asked. `principal` and the user's name stand in the audit of what the index is told.
 Result<std::string> ask_archive(const config::Settings& settings, const char* principal, const Question& question);
 
+/// The socket of the process that serves the embedded index; "": nobody does, or the index is a database server's.
+Result<std::string> serving_socket(const config::Settings& settings);
+/// An answer that is not 200, as the error that it tells.
+[[nodiscard]] Error error_of(const HttpAnswer& answer);
+
 }  // namespace gantry::cli

@@ -87,16 +87,16 @@ Result<bool> verify_spool(const config::Settings& settings, const AuditOptions& 
 
 Result<std::string> checks(const config::Settings& settings, const AuditOptions& options, const std::string& tenant) {
   (void)options;
-  return ask_archive(settings, kPrincipal, {
-                        [&tenant](index::InstanceIndex& index, const RequestContext& ctx) {
-                          std::vector<TenantId> tenants;
-                          if (!tenant.empty()) tenants.emplace_back(tenant);
-                          return server::audit_check_json(index, ctx, std::move(tenants));
-                        },
-                        [&tenant](HttpClient& client) {
-                          return client.get("http://gantry/admin/audit/changes/check" +
-                                            (tenant.empty() ? "" : "?tenant=" + http::percent_encode(tenant)));
-                        }});
+  return ask_archive(settings, kPrincipal,
+                     {[&tenant](index::InstanceIndex& index, const RequestContext& ctx) {
+                        std::vector<TenantId> tenants;
+                        if (!tenant.empty()) tenants.emplace_back(tenant);
+                        return server::audit_check_json(index, ctx, std::move(tenants));
+                      },
+                      [&tenant](HttpClient& client) {
+                        return client.get("http://gantry/admin/audit/changes/check" +
+                                          (tenant.empty() ? "" : "?tenant=" + http::percent_encode(tenant)));
+                      }});
 }
 
 std::uint64_t number_of(const simdjson::dom::element& object, const char* name) {
@@ -150,7 +150,8 @@ int export_records(const config::Settings& settings, const AuditOptions& options
   };
   const auto read = audit::for_records(server::audit_folder(settings.data.dir), query, print);
   if (!read) return explain("export", read.error());
-  if (std::fflush(stdout) != 0 || !read->all) return explain("export", Error::unavailable("the output can't be written"));
+  if (std::fflush(stdout) != 0 || !read->all)
+    return explain("export", Error::unavailable("the output can't be written"));
   return 0;
 }
 
@@ -172,20 +173,22 @@ int export_changes(const config::Settings& settings, const AuditOptions& options
   query.principal = options.query.user;
   query.study = StudyUid(options.query.study);
   for (;;) {
-    const auto json = ask_archive(settings, kPrincipal, {
-                                     [&](index::InstanceIndex& index, const RequestContext& ctx) {
-                                       RequestContext of_tenant = ctx;
-                                       of_tenant.tenant = TenantId(tenant);
-                                       return server::changes_page(index, of_tenant, query);
-                                     },
-                                     [&](HttpClient& client) {
-                                       std::string url = "http://gantry/admin/audit/changes?tenant=" +
-                                                         http::percent_encode(tenant) + "&limit=" +
-                                                         std::to_string(kPage) + "&after=" + std::to_string(query.after);
-                                       if (!query.principal.empty()) url += "&user=" + http::percent_encode(query.principal);
-                                       if (!query.study.empty()) url += "&study=" + http::percent_encode(query.study.str());
-                                       return client.get(url);
-                                     }});
+    const auto json = ask_archive(settings, kPrincipal,
+                                  {[&](index::InstanceIndex& index, const RequestContext& ctx) {
+                                     RequestContext of_tenant = ctx;
+                                     of_tenant.tenant = TenantId(tenant);
+                                     return server::changes_page(index, of_tenant, query);
+                                   },
+                                   [&](HttpClient& client) {
+                                     std::string url =
+                                         "http://gantry/admin/audit/changes?tenant=" + http::percent_encode(tenant) +
+                                         "&limit=" + std::to_string(kPage) + "&after=" + std::to_string(query.after);
+                                     if (!query.principal.empty())
+                                       url += "&user=" + http::percent_encode(query.principal);
+                                     if (!query.study.empty())
+                                       url += "&study=" + http::percent_encode(query.study.str());
+                                     return client.get(url);
+                                   }});
     if (!json) return explain("export", json.error());
     const auto next = print_changes(*json);
     if (!next) return explain("export", next.error());

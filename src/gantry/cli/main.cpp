@@ -18,6 +18,7 @@
 #include "gantry/cli/migrate_command.hpp"
 #include "gantry/cli/serve_command.hpp"
 #include "gantry/cli/store_command.hpp"
+#include "gantry/cli/tenant_command.hpp"
 #include "gantry/cli/worker_command.hpp"
 #include "gantry/config/settings.hpp"
 #include "gantry/server/app.hpp"
@@ -95,6 +96,19 @@ Prints a link that opens one study for reading, to anybody who has it, until it 
 below it, and a configuration for OHIF. It is printed once; only its SHA-256 is kept. Links begin with http.public_url, or
 with the address that is listened on. Revoking works as for `gantry apikey`.
 Exit status: 0 done, 1 there is no such study or share, 2 it could not work.)";
+constexpr const char* kTenantFooter = R"(Examples:
+  gantry tenant create clinic-a --quota-bytes 500000000000
+  gantry tenant list
+  gantry tenant usage clinic-a --json
+  gantry tenant quota clinic-a --quota-requests-per-s 200 --quota-concurrent 0
+  gantry tenant disable clinic-a
+  gantry tenant delete clinic-a
+
+Each tenant has its studies to itself; what a request may see is decided by its credential. A tenant that is disabled
+keeps its data, and its requests are refused on all nodes within a second. `delete` removes rows, objects and cached copies
+for good; whatever cuts it off, the same command goes on. Takes the settings of `gantry serve`; while that runs on the
+folder of the embedded index, it is asked.
+Exit status: 0 done, 1 there is no such tenant, or it is not as the command needs it, 2 it could not work.)";
 
 constexpr const char* kStoreFooter = R"(Examples:
   gantry store ~/images --to http://127.0.0.1:8080/dicom-web
@@ -316,6 +330,53 @@ CredentialVerbs add_share(CLI::App& share, server::ShareRequest& asked, Credenti
   return verbs;
 }
 
+/// The subcommands of `gantry tenant`, in the order in which they are looked at.
+struct TenantCommands {
+  CLI::App *create, *list, *usage, *quota, *enable, *disable, *remove;
+};
+
+TenantCommands add_tenant(CLI::App& tenant, TenantOptions& options) {
+  tenant.footer(kTenantFooter);
+  tenant.require_subcommand(1);
+  const auto add = [&](const char* name, const char* what, bool named) {
+    auto* const command = tenant.add_subcommand(name, what);
+    command->footer(kTenantFooter);
+    command->fallthrough();  // the settings are the parent's
+    if (named) command->add_option("tenant", options.tenant, "The tenant's id")->required()->type_name("TENANT");
+    command->add_flag("--json", options.json, "Print a JSON object");
+    return command;
+  };
+  const auto add_quotas = [&](CLI::App* command) {
+    const auto quota = [&](const char* name, std::optional<std::uint64_t>& into, const char* what) {
+      command->add_option(name, into, what)->type_name("N")->check(CLI::Range(std::uint64_t{0}, std::uint64_t{INT64_MAX}));
+    };
+    quota("--quota-bytes", options.bytes, "Bytes of the files that it may keep; 0 is no limit");
+    quota("--quota-instances", options.instances, "Instances that it may keep; 0 is no limit");
+    quota("--quota-requests-per-s", options.requests_per_s, "Requests per second, on each node; 0 is no limit");
+    quota("--quota-concurrent", options.concurrent, "Requests at once, on each node; 0 is no limit");
+    return command;
+  };
+  TenantCommands commands{add_quotas(add("create", "Make a tenant", true)),
+                          add("list", "List the tenants, the deleted ones too", false),
+                          add("usage", "Say what a tenant has and may have", true),
+                          add_quotas(add("quota", "Change a tenant's quotas; those not given stay", true)),
+                          add("enable", "Answer a tenant's requests again", true),
+                          add("disable", "Refuse a tenant's requests, and keep its data", true),
+                          add("delete", "Delete a tenant with all of its data", true)};
+  commands.remove->add_flag("--yes", options.yes, "Don't ask");
+  commands.remove->add_flag("-q,--quiet", options.quiet, "No progress");
+  return commands;
+}
+
+int run_tenant(const config::Settings& settings, const TenantCommands& commands, const TenantOptions& options) {
+  if (commands.create->parsed()) return run_tenant_create(settings, options);
+  if (commands.list->parsed()) return run_tenant_list(settings, options);
+  if (commands.usage->parsed()) return run_tenant_usage(settings, options);
+  if (commands.quota->parsed()) return run_tenant_quota(settings, options);
+  if (commands.remove->parsed()) return run_tenant_delete(settings, options);
+  return run_tenant_enable(settings, options, commands.enable->parsed());
+}
+
 int run(int argc, char** argv) {
   CLI::App app{"Gantry, a DICOMweb archive: takes medical images in, finds them, gives them back byte for byte.",
                "gantry"};
@@ -348,6 +409,11 @@ int run(int argc, char** argv) {
   auto& store = *app.add_subcommand("store", "Send files and folders to a DICOMweb server (STOW-RS)");
   StoreOptions store_options;
   add_store(store, store_options);
+
+  auto& tenant = *app.add_subcommand("tenant", "Make, list, limit, disable and delete tenants");
+  const SettingsFlags tenant_flags(tenant);
+  TenantOptions tenant_options;
+  const TenantCommands tenant_commands = add_tenant(tenant, tenant_options);
 
   auto& fsck = *app.add_subcommand("fsck", "Check that everything in the archive is whole");
   fsck.footer(kFsckFooter);
@@ -442,6 +508,10 @@ int run(int argc, char** argv) {
     return run_audit_status(*settings, audit_options);
   }
   if (store.parsed()) return run_store(store_options);
+  if (tenant.parsed()) {
+    const auto settings = tenant_flags.load();
+    return settings ? run_tenant(*settings, tenant_commands, tenant_options) : explain("tenant", settings.error());
+  }
   if (fsck.parsed()) {
     const auto settings = fsck_flags.load();
     fsck_options.hashes = !sizes_only;

@@ -50,10 +50,9 @@ Result<AuditCheck> check_audit(AuditLog& log, const RequestContext& ctx) {
     for (const AuditRow& row : rows) {
       const std::uint64_t wanted = check.last.number + 1;
       if (row.number != wanted) {
-        find(row.number, wanted + 1 == row.number
-                             ? "row " + std::to_string(wanted) + " before it is missing"
-                             : "rows " + std::to_string(wanted) + " to " + std::to_string(row.number - 1) +
-                                   " before it are missing");
+        find(row.number, wanted + 1 == row.number ? "row " + std::to_string(wanted) + " before it is missing"
+                                                  : "rows " + std::to_string(wanted) + " to " +
+                                                        std::to_string(row.number - 1) + " before it are missing");
       } else if (audit_hash(check.last.hash, row) != row.hash) {
         find(row.number, "it was changed: its hash is not that of what it says");
       }

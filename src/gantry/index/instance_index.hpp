@@ -84,13 +84,29 @@ class InstanceIndex {
 
   /// Changes after `version`, ascending, at most `limit`.
   virtual Result<std::vector<Change>> changes(const RequestContext& ctx, std::uint64_t after_version, std::size_t limit) = 0;
-  /// Makes sure that ctx.tenant exists; a new one is active and without quota.
+  /// Makes sure that ctx.tenant exists; a new one, and one that was deleted, is active and without quotas. One that was
+  /// deleted goes on counting its changes.
   virtual Result<void> ensure_tenant(const RequestContext& ctx) = 0;
-  /// Quotas in bytes and instances; 0 is none. kNotFound when the tenant does not exist.
-  virtual Result<void> set_quota(const RequestContext& ctx, std::uint64_t bytes, std::uint64_t instances) = 0;
-
-  /// Only an active tenant takes commits; reading and deleting stay possible. kNotFound when it does not exist.
+  /// nullopt: there never was one of this name.
+  virtual Result<std::optional<TenantEntry>> find_tenant(const RequestContext& ctx) = 0;
+  /// Those whose ids come after `after`, in their order, the deleted ones too, at most `limit`. All tenants.
+  virtual Result<std::vector<TenantEntry>> list_tenants(const RequestContext& ctx, const TenantId& after,
+                                                        std::size_t limit) = 0;
+  /// kNotFound when the tenant does not exist.
+  virtual Result<void> set_quotas(const RequestContext& ctx, const TenantQuotas& quotas) = 0;
+  /// Only an active tenant takes commits; reading and deleting stay possible. No commit that began before ends after
+  /// this. kNotFound when the tenant does not exist.
   virtual Result<void> set_tenant_state(const RequestContext& ctx, TenantState state) = 0;
+  /// The same if its state is `from`; kConflict when it is another.
+  virtual Result<void> change_tenant_state(const RequestContext& ctx, TenantState from, TenantState to) = 0;
+  /// Puts objects of ctx.tenant that no row holds into the delete queue, due after `object_grace`; those that are there
+  /// stay as they are. As long as they are there no commit takes their names.
+  virtual Result<void> queue_objects(const RequestContext& ctx, std::span<const ObjectKey> keys,
+                                     std::chrono::seconds object_grace) = 0;
+  /// Removes, of a tenant that is being deleted and has no instances any more, up to `limit` rows of each kind that may
+  /// be left: series rows of the six calls, JSON rows, terms, changes. Says how many went; 0: there are none. Its own row
+  /// stays. kConflict: it is not being deleted, or has instances.
+  virtual Result<std::uint64_t> purge_tenant(const RequestContext& ctx, std::size_t limit) = 0;
 
   // --- The six calls of the reference design (DESIGN §3) -----------------------------------------------------------
   // A row's `tenant_id` is empty or ctx.tenant (kInvalid otherwise), and the tenant exists (kNotFound otherwise). The

@@ -12,6 +12,7 @@
 #include "gantry/base/ids.hpp"
 #include "gantry/base/sha256.hpp"
 #include "gantry/dicom/instance_indexer.hpp"
+#include "gantry/tenant/tenant.hpp"
 
 namespace gantry::index {
 
@@ -192,7 +193,9 @@ struct JsonFailureQuery {
   std::size_t limit = 100;
 };
 
-enum class TenantState { kActive, kDisabled, kDeleting, kDeleted };
+using tenant::TenantInfo;
+using tenant::TenantQuotas;
+using tenant::TenantState;
 
 /// Of what a version is asked: an instance; with an empty `sop` its series; with an empty `series`, too, its study;
 /// with all empty the tenant, whose version is its change number.
@@ -206,6 +209,13 @@ inline constexpr std::size_t kVersionKeysMost = 64;  ///< of one call
 
 struct TenantTotals {
   std::uint64_t studies = 0, series = 0, instances = 0, bytes = 0, change_no = 0;
+};
+
+/// What a tenant is, may have, and has.
+struct TenantEntry {
+  TenantInfo info;
+  TenantTotals totals;
+  Timestamp created;  ///< for one that came back after it was deleted: then
 };
 
 /// A change of the feed, in the order of `version`.

@@ -32,6 +32,8 @@
 #include "gantry/server/series_workers.hpp"
 #include "gantry/server/share_pages.hpp"
 #include "gantry/server/site_routes.hpp"
+#include "gantry/server/tenant_admin.hpp"
+#include "gantry/server/tenant_gate.hpp"
 #include "gantry/server/tenant_limiter.hpp"
 #include "gantry/server/token_authenticator.hpp"
 
@@ -41,6 +43,7 @@ namespace {
 // Disk threads wait for syncs, so there are more of them than cores; 16 overlap enough (measured, see docs/decisions).
 constexpr std::size_t kDiskThreads = 16;
 constexpr std::size_t kQueueMost = 1024;
+constexpr std::chrono::seconds kTenantReadMost{5};
 constexpr const char* kBasePath = "/dicom-web";
 
 std::chrono::seconds in_seconds(std::chrono::milliseconds time) {
@@ -240,6 +243,8 @@ class App::Parts {
         deletes(*index, in_seconds(settings.deletes.object_grace), &retrieves),
         queries(*index, &studies),
         access(TenantId(kDefaultTenant), settings.http.insecure_tenants),
+        tenants(index_pool, [this](const TenantId& tenant) { return read_tenant(tenant); }, directory_settings()),
+        tenant_admin{{*index, *objects, cache.get(), &retrieves}, index_pool, tenants},
         credentials{*index, index_pool, site_url(settings)},
         gatekeeper(access, authenticators(), &share_access),
         web{store,          queries,    retrieves, deletes,
@@ -281,6 +286,7 @@ class App::Parts {
   std::vector<http::Route> routes() {
     std::vector<http::Route> all = site_routes(site);
     for (auto& route : audit_routes(audit_admin)) all.push_back(std::move(route));
+    for (auto& route : tenant_routes(tenant_admin)) all.push_back(std::move(route));
     for (auto& route : credential_routes(credentials)) all.push_back(std::move(route));
     for (auto& route : share_routes(share_pages)) all.push_back(std::move(route));
     for (auto& route : dicomweb::service_routes(web)) all.push_back(std::move(route));
@@ -309,9 +315,28 @@ class App::Parts {
   }
 
   Task<std::optional<http::Response>> authorize(http::Request& request, http::Permission permission) {
-    auto refusal = co_await gatekeeper.admit(request, permission);
-    if (!refusal && permission != http::Permission::kPublic) refusal = limiter.admit(request);
-    co_return refusal;
+    auto refused = co_await gatekeeper.admit(request, permission);
+    if (refused || permission == http::Permission::kPublic) co_return refused;
+    std::optional<tenant::TenantInfo> tenant;
+    refused = co_await admit_tenant(tenants, request, permission, tenant);
+    if (refused || !tenant) co_return refused;
+    co_return limiter.admit(request, {tenant->quotas.requests_per_s, tenant->quotas.concurrent});
+  }
+
+  tenant::TenantDirectory::Settings directory_settings() {
+    tenant::TenantDirectory::Settings made;
+    made.gone = [this](const TenantId& tenant) { retrieves.forget(tenant); };
+    return made;
+  }
+
+  Result<std::optional<tenant::TenantInfo>> read_tenant(const TenantId& tenant) {
+    RequestContext ctx;
+    ctx.tenant = tenant;
+    ctx.principal = "tenants";
+    ctx.deadline = Clock::now() + kTenantReadMost;
+    GANTRY_LET(auto entry, index->find_tenant(ctx));
+    if (!entry) return std::optional<tenant::TenantInfo>();
+    return std::optional(std::move(entry->info));
   }
 
   PageFacts facts() const {
@@ -495,6 +520,7 @@ class App::Parts {
 
   void stop(std::chrono::seconds grace) {
     site.drain();
+    tenant_admin.drain();
     workers.drain();  // first: a long series is handed back before the process must end
     server.stop(grace);
     if (spool && !std::exchange(stopped, true)) record_stop(*spool);
@@ -530,6 +556,8 @@ class App::Parts {
   archive::DeleteService deletes;
   archive::QueryService queries;
   const OpenAccess access;
+  tenant::TenantDirectory tenants;
+  TenantAdmin tenant_admin;
   Credentials credentials;
   KeyAuthenticator key_access{credentials};
   ShareAuthenticator share_access{credentials};

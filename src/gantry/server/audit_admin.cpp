@@ -74,7 +74,8 @@ Result<Asked> asked_of(const std::string& query, bool changes) {
       GANTRY_LET(asked.records.after, number_from(name, value, INT64_MAX));
       asked.changes.after = asked.records.after;
     } else if (name == "since" || name == "until") {
-      if (!is_time(value)) return Error::invalid(name + " takes a time in UTC, such as 2026-11-30 or 2026-11-30T16:00:00Z");
+      if (!is_time(value))
+        return Error::invalid(name + " takes a time in UTC, such as 2026-11-30 or 2026-11-30T16:00:00Z");
       (name == "since" ? asked.changes.since : asked.changes.until) = timestamp_from(value);
       if (value.ends_with('Z')) value.pop_back();
       (name == "since" ? asked.records.since : asked.records.until) = std::move(value);
@@ -118,10 +119,11 @@ Result<std::string> records_page(const std::filesystem::path& folder, Asked aske
   asked.records.bytes_most = kReadMost;
   std::string json = "{\"records\":[";
   std::size_t count = 0;
-  GANTRY_LET(const auto read, audit::for_records(folder, asked.records, [&](const audit::Record& record, std::uint64_t) {
-    json.append(count == 0 ? "" : ",\n").append(audit::to_json(record));
-    return ++count < asked.limit;
-  }));
+  GANTRY_LET(const auto read,
+             audit::for_records(folder, asked.records, [&](const audit::Record& record, std::uint64_t) {
+               json.append(count == 0 ? "" : ",\n").append(audit::to_json(record));
+               return ++count < asked.limit;
+             }));
   json += "],\"next\":";
   return json + (read.all ? "null" : std::to_string(read.through)) + "}";
 }
@@ -168,8 +170,9 @@ std::string status_json(const AuditAdmin& admin) {
   const auto spool = admin.spool->status();
   std::string json = "{\"enabled\":true,\"folder\":" + json_string(admin.spool->folder().string()) +
                      ",\"last\":{\"n\":" + std::to_string(spool.n) + ",\"hash\":\"" + to_hex(spool.hash) +
-                     "\"},\"synced_n\":" + std::to_string(spool.synced_n) + ",\"file\":" + std::to_string(spool.serial) +
-                     ",\"failures\":" + std::to_string(spool.failures) + ",\"trouble\":" + json_string(spool.trouble);
+                     "\"},\"synced_n\":" + std::to_string(spool.synced_n) +
+                     ",\"file\":" + std::to_string(spool.serial) + ",\"failures\":" + std::to_string(spool.failures) +
+                     ",\"trouble\":" + json_string(spool.trouble);
   if (admin.relay == nullptr) return json + ",\"relay\":null}";
   const auto relay = admin.relay->status();
   return json + ",\"relay\":{\"messages\":" + std::to_string(relay.messages) +
@@ -207,8 +210,10 @@ Result<std::string> check_of_tenant(index::InstanceIndex& index, const RequestCo
                      ",\"last\":{\"number\":" + std::to_string(check.last.number) +
                      ",\"hash\":" + json_string(check.last.hash) + "},\"findings\":[";
   for (std::size_t i = 0; i < check.findings.size(); ++i) {
-    json.append(i == 0 ? "" : ",").append("{\"number\":" + std::to_string(check.findings[i].number) + ",\"what\":")
-        .append(json_string(check.findings[i].what)).append("}");
+    json.append(i == 0 ? "" : ",")
+        .append("{\"number\":" + std::to_string(check.findings[i].number) + ",\"what\":")
+        .append(json_string(check.findings[i].what))
+        .append("}");
   }
   return json + "]}";
 }
@@ -223,7 +228,8 @@ Result<std::vector<TenantId>> all_tenants(index::InstanceIndex& index, const Req
   std::string from;
   do {
     GANTRY_LET(auto page, tables->read_page(ctx, index::sql::kTenantTable, from, kRows, kBytes));
-    for (const auto& row : page.rows) tenants.emplace_back(index::sql::text_in(index::sql::kTenantTable, row, "tenant_id"));
+    for (const auto& row : page.rows)
+      tenants.emplace_back(index::sql::text_in(index::sql::kTenantTable, row, "tenant_id"));
     from = std::move(page.next);
   } while (!from.empty());
   return tenants;
@@ -261,13 +267,14 @@ std::vector<http::Route> audit_routes(AuditAdmin& admin) {
   const auto with = [&admin](Task<Response> (*handler)(AuditAdmin&, Request&)) {
     return [&admin, handler](Request& request) { return handler(admin, request); };
   };
-  return {{Method::kGet, "/admin/audit", Permission::kAdmin, "Accesses and refusals on this node.", with(&records_route)},
-          {Method::kGet, "/admin/audit/changes", Permission::kAdmin, "What was stored, replaced and deleted, by whom.",
-           with(&changes_route)},
-          {Method::kGet, "/admin/audit/changes/check", Permission::kAdmin, "Follows the chain of a tenant's changes.",
-           with(&check_route)},
-          {Method::kGet, "/admin/audit/status", Permission::kOperate, "How far the audit is written and sent.",
-           with(&status_route)}};
+  return {
+      {Method::kGet, "/admin/audit", Permission::kAdmin, "Accesses and refusals on this node.", with(&records_route)},
+      {Method::kGet, "/admin/audit/changes", Permission::kAdmin, "What was stored, replaced and deleted, by whom.",
+       with(&changes_route)},
+      {Method::kGet, "/admin/audit/changes/check", Permission::kAdmin, "Follows the chain of a tenant's changes.",
+       with(&check_route)},
+      {Method::kGet, "/admin/audit/status", Permission::kOperate, "How far the audit is written and sent.",
+       with(&status_route)}};
 }
 
 }  // namespace gantry::server

@@ -122,7 +122,8 @@ void publish_relay_metrics(const audit::Relay& relay, observe::Metrics& metrics)
     metrics.read_counter(name, help, [&relay, number] { return static_cast<double>(relay.status().*number); });
   };
   counter("gantry_audit_messages_sent_total", "Audit messages sent to audit.syslog.", &Status::messages);
-  counter("gantry_audit_send_failures_total", "Times that sending them failed, and was tried again.", &Status::failures);
+  counter("gantry_audit_send_failures_total", "Times that sending them failed, and was tried again.",
+          &Status::failures);
   counter("gantry_audit_messages_dropped_total", "Audit messages that can't be sent at all.", &Status::dropped);
   metrics.read_gauge("gantry_audit_sent_lines", "The last line of the audit whose messages were sent.",
                      [&relay] { return static_cast<double>(relay.status().through); });

@@ -28,7 +28,8 @@ const char* operation_of(const http::Route& route) {
 
 /// Pages, styles and health say nothing of a patient. What asks for a permission is for the record, refused or not.
 bool is_recorded(const http::Request& request) {
-  return request.route != nullptr && static_cast<http::Permission>(request.route->permission) != http::Permission::kPublic;
+  return request.route != nullptr &&
+         static_cast<http::Permission>(request.route->permission) != http::Permission::kPublic;
 }
 
 /// A value of a query key; "" when there is none. WADO-URI names what it wants there (PS3.18 §9.1.2.1).
@@ -36,7 +37,8 @@ std::string_view query_value(std::string_view query, std::string_view key) {
   while (!query.empty()) {
     const auto end = query.find('&');
     const std::string_view pair = query.substr(0, end);
-    if (pair.size() > key.size() && pair.starts_with(key) && pair[key.size()] == '=') return pair.substr(key.size() + 1);
+    if (pair.size() > key.size() && pair.starts_with(key) && pair[key.size()] == '=')
+      return pair.substr(key.size() + 1);
     query = end == std::string_view::npos ? std::string_view() : query.substr(end + 1);
   }
   return {};

@@ -12,15 +12,15 @@
 
 namespace gantry::server {
 
-/// The hooks `answering` and `log` of the HTTP server, as far as the audit goes. From all io threads; the spool outlives
-/// it.
+/// The hooks `answering` and `log` of the HTTP server, as far as the audit goes. From all io threads; the spool
+/// outlives it.
 class AuditTrail {
  public:
   /// `spool` null: nothing is recorded. `refuse`: what can't be recorded is not shown; else it is counted alone.
   AuditTrail(audit::Spool* spool, bool refuse) : spool_(spool), refuse_(refuse) {}
 
-  /// Puts an answer on record before its first byte; gives the number of its line, 0 when it needs none. kUnavailable: it
-  /// can't be recorded, and so not be shown.
+  /// Puts an answer on record before its first byte; gives the number of its line, 0 when it needs none. kUnavailable:
+  /// it can't be recorded, and so not be shown.
   Result<std::uint64_t> answering(const http::Request& request, const http::Response& response);
   /// How it ended.
   void finished(const http::AccessRecord& record);

@@ -1,8 +1,6 @@
 #include "gantry/server/fsck_stream.hpp"
 
-#include <algorithm>
 #include <atomic>
-#include <cstring>
 
 #include "gantry/base/json_text.hpp"
 
@@ -55,6 +53,10 @@ class FsckStream::StoppableStore final : public storage::ObjectStore {
   Result<void> list(const RequestContext& ctx, const std::function<bool(const storage::ObjectInfo&)>& visit) override {
     return inner_.list(ctx, [&](const storage::ObjectInfo& object) { return !*stopped_ && visit(object); });
   }
+  Result<void> list_tenant(const RequestContext& ctx,
+                           const std::function<bool(const storage::ObjectInfo&)>& visit) override {
+    return inner_.list_tenant(ctx, [&](const storage::ObjectInfo& object) { return !*stopped_ && visit(object); });
+  }
   Result<void> sweep(const RequestContext& ctx, std::chrono::seconds age) override { return inner_.sweep(ctx, age); }
   Result<void> check(const RequestContext& ctx) override { return inner_.check(ctx); }
 
@@ -87,11 +89,7 @@ FsckStream::~FsckStream() {
 
 void FsckStream::stop() {
   objects_->stop();
-  {
-    const std::scoped_lock lock(mutex_);
-    stopped_ = true;
-  }
-  changed_.notify_all();
+  LineStream::stop();
 }
 
 void FsckStream::run() {
@@ -103,35 +101,8 @@ void FsckStream::run() {
   const auto report = archive::fsck(ctx_, index_, *objects_, options_, problem, progress);
   std::string last =
       report ? "{\"report\":" + counts(*report) + "}\n" : "{\"error\":" + json_string(report.error().detail()) + "}\n";
-  const std::scoped_lock lock(mutex_);
-  if (stopped_) last = "{\"error\":\"the check was stopped\"}\n";  // what it found after that says nothing
-  lines_.push_back(std::move(last));
-  ended_ = true;
-  changed_.notify_all();
-}
-
-void FsckStream::say(std::string line) {
-  std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return stopped_ || lines_.size() < kLinesWaitingMost; });
-  if (stopped_) return;
-  lines_.push_back(std::move(line));
-  changed_.notify_all();
-}
-
-Result<std::size_t> FsckStream::read(std::span<std::byte> into) {
-  std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return ended_ || !lines_.empty(); });
-  if (lines_.empty()) return std::size_t{0};
-  const std::string& line = lines_.front();
-  const std::size_t count = std::min(into.size(), line.size() - offset_);
-  std::memcpy(into.data(), line.data() + offset_, count);
-  offset_ += count;
-  if (offset_ == line.size()) {
-    lines_.pop_front();
-    offset_ = 0;
-    changed_.notify_all();
-  }
-  return count;
+  // What it found after it was stopped says nothing.
+  end(std::move(last), "{\"error\":\"the check was stopped\"}\n");
 }
 
 }  // namespace gantry::server

@@ -156,14 +156,41 @@ Result<void> LateIndex::ensure_tenant(const RequestContext& ctx) {
   return index->ensure_tenant(ctx);
 }
 
-Result<void> LateIndex::set_quota(const RequestContext& ctx, std::uint64_t bytes, std::uint64_t instances) {
+Result<std::optional<index::TenantEntry>> LateIndex::find_tenant(const RequestContext& ctx) {
   GANTRY_LET(auto* const index, opened());
-  return index->set_quota(ctx, bytes, instances);
+  return index->find_tenant(ctx);
+}
+
+Result<std::vector<index::TenantEntry>> LateIndex::list_tenants(const RequestContext& ctx, const TenantId& after,
+                                                                std::size_t limit) {
+  GANTRY_LET(auto* const index, opened());
+  return index->list_tenants(ctx, after, limit);
+}
+
+Result<void> LateIndex::set_quotas(const RequestContext& ctx, const index::TenantQuotas& quotas) {
+  GANTRY_LET(auto* const index, opened());
+  return index->set_quotas(ctx, quotas);
 }
 
 Result<void> LateIndex::set_tenant_state(const RequestContext& ctx, index::TenantState state) {
   GANTRY_LET(auto* const index, opened());
   return index->set_tenant_state(ctx, state);
+}
+
+Result<void> LateIndex::change_tenant_state(const RequestContext& ctx, index::TenantState from, index::TenantState to) {
+  GANTRY_LET(auto* const index, opened());
+  return index->change_tenant_state(ctx, from, to);
+}
+
+Result<void> LateIndex::queue_objects(const RequestContext& ctx, std::span<const ObjectKey> keys,
+                                      std::chrono::seconds object_grace) {
+  GANTRY_LET(auto* const index, opened());
+  return index->queue_objects(ctx, keys, object_grace);
+}
+
+Result<std::uint64_t> LateIndex::purge_tenant(const RequestContext& ctx, std::size_t limit) {
+  GANTRY_LET(auto* const index, opened());
+  return index->purge_tenant(ctx, limit);
 }
 
 Result<void> LateIndex::save_state_info(const RequestContext& ctx, const index::StateRow& state) {

@@ -54,8 +54,15 @@ class LateIndex final : public index::InstanceIndex, public index::RecordStore, 
   Result<std::vector<index::Change>> changes(const RequestContext& ctx, std::uint64_t after_version,
                                              std::size_t limit) override;
   Result<void> ensure_tenant(const RequestContext& ctx) override;
-  Result<void> set_quota(const RequestContext& ctx, std::uint64_t bytes, std::uint64_t instances) override;
+  Result<std::optional<index::TenantEntry>> find_tenant(const RequestContext& ctx) override;
+  Result<std::vector<index::TenantEntry>> list_tenants(const RequestContext& ctx, const TenantId& after,
+                                                std::size_t limit) override;
+  Result<void> set_quotas(const RequestContext& ctx, const index::TenantQuotas& quotas) override;
   Result<void> set_tenant_state(const RequestContext& ctx, index::TenantState state) override;
+  Result<void> change_tenant_state(const RequestContext& ctx, index::TenantState from, index::TenantState to) override;
+  Result<void> queue_objects(const RequestContext& ctx, std::span<const ObjectKey> keys,
+                             std::chrono::seconds object_grace) override;
+  Result<std::uint64_t> purge_tenant(const RequestContext& ctx, std::size_t limit) override;
   Result<void> save_state_info(const RequestContext& ctx, const index::StateRow& state) override;
   Result<void> save_state_list(const RequestContext& ctx, std::span<const index::StateRow> states) override;
   Result<void> save_json_list(const RequestContext& ctx, std::span<const index::JsonRow> jsons) override;

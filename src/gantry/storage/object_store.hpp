@@ -51,6 +51,8 @@ class ObjectStore {
   virtual Result<void> remove(const RequestContext& ctx, const ObjectKey& key) = 0;
   /// Calls `visit` for every object, in no order, until it gives false. Bounded memory.
   virtual Result<void> list(const RequestContext& ctx, const std::function<bool(const ObjectInfo&)>& visit) = 0;
+  /// The same for the objects of ctx.tenant alone, at a cost that other tenants have no part in.
+  virtual Result<void> list_tenant(const RequestContext& ctx, const std::function<bool(const ObjectInfo&)>& visit) = 0;
   /// Removes litter: staged files older than `age` that no process holds, and empty directories.
   virtual Result<void> sweep(const RequestContext& ctx, std::chrono::seconds age) = 0;
   /// Fails when the store can't take objects now (read-only, gone): for /readyz.

@@ -1,5 +1,7 @@
 #include "gantry/cache/memory/memory_cache.hpp"
 
+#include <algorithm>
+
 #include <utility>
 
 namespace gantry::cache {
@@ -81,6 +83,15 @@ Result<void> MemoryCache::put_text(const RequestContext& /*ctx*/, const std::str
   const std::scoped_lock lock(mutex_);
   values_[key] = {std::string(text), now_() + life};
   return {};
+}
+
+Result<std::uint64_t> MemoryCache::remove_prefixes(const RequestContext& /*ctx*/,
+                                                   std::span<const std::string> prefixes) {
+  const std::scoped_lock lock(mutex_);
+  return std::uint64_t{std::erase_if(values_, [prefixes](const auto& value) {
+    return std::any_of(prefixes.begin(), prefixes.end(),
+                       [&value](const std::string& prefix) { return value.first.starts_with(prefix); });
+  })};
 }
 
 SharedCache::Counters MemoryCache::counters() const {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstdlib>
 #include <utility>
 
 #include "gantry/cache/redis/circuit_breaker.hpp"
@@ -44,6 +45,21 @@ return redis.call('PEXPIRE', KEYS[1], ARGV[2])
 constexpr const char* kRelease = R"lua(
 if redis.pcall('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('DEL', KEYS[1])
+)lua";
+
+// Cursor, prefixes. Gives the next cursor, a space, and how many were removed.
+constexpr const char* kRemovePrefixes = R"lua(
+local step = redis.call('SCAN', ARGV[1], 'COUNT', 200)
+local removed = 0
+for _, key in ipairs(step[2]) do
+  for i = 2, #ARGV do
+    if string.sub(key, 1, #ARGV[i]) == ARGV[i] then
+      removed = removed + redis.call('UNLINK', key)
+      break
+    end
+  end
+end
+return step[1] .. ' ' .. removed
 )lua";
 
 /// A primary that became a replica: what it has may be read, but the primary is another one now.
@@ -282,6 +298,24 @@ Result<void> RedisCache::put_text(const RequestContext& ctx, const std::string& 
   GANTRY_LET(const Reply reply, impl_->call(ctx, {"SET", key, std::string(text), "PX", in_ms(life)}));
   if (reply.kind == Reply::Kind::kError) return refused(reply.text);
   return {};
+}
+
+Result<std::uint64_t> RedisCache::remove_prefixes(const RequestContext& ctx, std::span<const std::string> prefixes) {
+  Command command{"EVAL", kRemovePrefixes, "0", "0"};
+  command.insert(command.end(), prefixes.begin(), prefixes.end());
+  std::string& cursor = command[3];
+  std::uint64_t removed = 0;
+  do {
+    GANTRY_LET(const Reply reply, impl_->call(ctx, command));
+    if (reply.kind == Reply::Kind::kError) return refused(reply.text);
+    const auto space = reply.text.find(' ');
+    if (reply.kind != Reply::Kind::kText || space == std::string::npos) {
+      return Error::internal("the cache gave another answer than a cursor and a count");
+    }
+    cursor = reply.text.substr(0, space);
+    removed += std::strtoull(reply.text.c_str() + space, nullptr, 10);
+  } while (cursor != "0");
+  return removed;
 }
 
 SharedCache::Counters RedisCache::counters() const { return impl_->counters(); }

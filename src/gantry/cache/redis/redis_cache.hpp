@@ -30,6 +30,7 @@ class RedisCache final : public SharedCache {
   Result<std::optional<std::string>> get_text(const RequestContext& ctx, const std::string& key) override;
   Result<void> put_text(const RequestContext& ctx, const std::string& key, std::string_view text,
                         std::chrono::milliseconds life) override;
+  Result<std::uint64_t> remove_prefixes(const RequestContext& ctx, std::span<const std::string> prefixes) override;
   [[nodiscard]] Counters counters() const override;
   Result<void> check(const RequestContext& ctx) override;
 

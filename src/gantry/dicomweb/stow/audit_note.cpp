@@ -24,7 +24,10 @@ void add_count(std::string& json, const char* name, std::uint64_t count) {
 std::string study_text(const std::string& uid, const StudyCounts& counts) {
   std::string json = "{\"study\":" + json_string(uid) + ",\"classes\":{";
   for (const auto& [sop_class, count] : counts.classes) {
-    json.append(json.ends_with('{') ? "" : ",").append(json_string(sop_class)).append(":").append(std::to_string(count));
+    json.append(json.ends_with('{') ? "" : ",")
+        .append(json_string(sop_class))
+        .append(":")
+        .append(std::to_string(count));
   }
   json += "}";
   add_count(json, "stored", counts.stored);

@@ -1,5 +1,6 @@
 // POST /studies and /studies/{study} (STOW-RS, PS3.18 §10.5), and DELETE of a study, a series or an instance.
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
@@ -90,8 +91,11 @@ Task<Response> store_into_study(Services& services, Request& request) {
 }
 
 Task<Response> remove(Services& services, Request& request) {
-  for (const auto& [name, value] : request.parameters) {
-    if (!is_valid_uid(value)) co_return http::problem(400, "the " + name + " in the URL is no UID");
+  for (const char* const name : {"study", "series", "instance"}) {  // a mount has parameters of its own
+    const std::string& value = request.parameter(name);
+    const bool named = std::any_of(request.parameters.begin(), request.parameters.end(),
+                                   [name](const auto& parameter) { return parameter.first == name; });
+    if (named && !is_valid_uid(value)) co_return http::problem(400, std::string("the ") + name + " in the URL is no UID");
   }
   const auto& series = request.parameter("series");
   const auto& instance = request.parameter("instance");

@@ -62,8 +62,8 @@ Committed MemoryIndex::commit_one(Tenant& tenant, const TenantId& tenant_id, con
     if (policy == ConflictPolicy::kReject || settled.contains(record.sop.str())) return {Outcome::kConflict, 0, {}, {}};
   }
   const std::uint64_t freed = present == nullptr ? 0 : present->record.size;
-  if (exceeds(tenant.quota_bytes, tenant.bytes, freed, record.size) ||
-      exceeds(tenant.quota_instances, tenant.instances, present == nullptr ? 0 : 1, 1)) {
+  if (exceeds(tenant.quotas.bytes, tenant.bytes, freed, record.size) ||
+      exceeds(tenant.quotas.instances, tenant.instances, present == nullptr ? 0 : 1, 1)) {
     return {Outcome::kNoQuota, 0, {}, {}};
   }
   if (objects_.contains(record.object_key.str()) || delete_queue_.contains(record.object_key.str())) {

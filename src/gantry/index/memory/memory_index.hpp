@@ -44,8 +44,15 @@ class MemoryIndex final : public InstanceIndex, public RecordStore, public Audit
   Result<std::vector<std::string>> verify_counts(const RequestContext& ctx) override;
   Result<std::vector<Change>> changes(const RequestContext& ctx, std::uint64_t after_version, std::size_t limit) override;
   Result<void> ensure_tenant(const RequestContext& ctx) override;
-  Result<void> set_quota(const RequestContext& ctx, std::uint64_t bytes, std::uint64_t instances) override;
+  Result<std::optional<TenantEntry>> find_tenant(const RequestContext& ctx) override;
+  Result<std::vector<TenantEntry>> list_tenants(const RequestContext& ctx, const TenantId& after,
+                                                std::size_t limit) override;
+  Result<void> set_quotas(const RequestContext& ctx, const TenantQuotas& quotas) override;
   Result<void> set_tenant_state(const RequestContext& ctx, TenantState state) override;
+  Result<void> change_tenant_state(const RequestContext& ctx, TenantState from, TenantState to) override;
+  Result<void> queue_objects(const RequestContext& ctx, std::span<const ObjectKey> keys,
+                             std::chrono::seconds object_grace) override;
+  Result<std::uint64_t> purge_tenant(const RequestContext& ctx, std::size_t limit) override;
   Result<void> save_state_info(const RequestContext& ctx, const StateRow& state) override;
   Result<void> save_state_list(const RequestContext& ctx, std::span<const StateRow> states) override;
   Result<void> save_json_list(const RequestContext& ctx, std::span<const JsonRow> jsons) override;
@@ -97,7 +104,9 @@ class MemoryIndex final : public InstanceIndex, public RecordStore, public Audit
   };
   struct Tenant {
     TenantState state = TenantState::kActive;
-    std::uint64_t change_no = 0, bytes = 0, instances = 0, quota_bytes = 0, quota_instances = 0;
+    TenantQuotas quotas;
+    Timestamp created;
+    std::uint64_t change_no = 0, bytes = 0, instances = 0;
     std::map<std::string, Study> studies;
     std::map<std::string, std::pair<std::string, std::string>> places;  ///< SOP UID to study and series UID
     std::map<std::pair<std::string, std::string>, JsonTask> jsons;
@@ -121,6 +130,8 @@ class MemoryIndex final : public InstanceIndex, public RecordStore, public Audit
   /// The series that have the marker and were quiet since before `end_time`, in get_json_metaes()' order.
   std::vector<std::pair<Tenant*, Series*>> due_series(Timestamp end_time);
   Result<Tenant*> writable_tenant(const RequestContext& ctx);
+  static TenantTotals totals_of(const Tenant& tenant);
+  static TenantEntry entry_of(const std::string& id, const Tenant& tenant);
   Result<std::vector<Hit>> hits(const RequestContext& ctx, const SearchQuery& query) const;
   Result<std::vector<SearchRow>> rows(const RequestContext& ctx, const SearchQuery& query) const;
 

@@ -4,6 +4,7 @@
 
 #include "gantry/index/memory/memory_index.hpp"
 #include "gantry/index/state_row.hpp"
+#include "gantry/index/tenant_rules.hpp"
 #include "gantry/index/version_keys.hpp"
 
 namespace gantry::index {
@@ -31,8 +32,12 @@ Result<void> MemoryIndex::ensure_tenant(const RequestContext& ctx) {
   if (!is_valid_tenant(ctx.tenant.view())) return Error::invalid("a tenant id is 1 to 64 of a-z, 0-9 and '-'");
   const std::scoped_lock lock(mutex_);
   GANTRY_TRY(in_time(ctx));
-  const auto [tenant, created] = tenants_.try_emplace(ctx.tenant.str());
-  if (tenant->second.state == TenantState::kDeleted) tenant->second.state = TenantState::kActive;
+  const auto [found, created] = tenants_.try_emplace(ctx.tenant.str());
+  Tenant& tenant = found->second;
+  if (!created && tenant.state != TenantState::kDeleted) return {};
+  tenant.state = TenantState::kActive;
+  tenant.quotas = {};
+  tenant.created = now_();
   return {};
 }
 
@@ -43,11 +48,29 @@ Result<MemoryIndex::Tenant*> MemoryIndex::writable_tenant(const RequestContext& 
   return &tenant->second;
 }
 
-Result<void> MemoryIndex::set_quota(const RequestContext& ctx, std::uint64_t bytes, std::uint64_t instances) {
+Result<std::optional<TenantEntry>> MemoryIndex::find_tenant(const RequestContext& ctx) {
+  const std::scoped_lock lock(mutex_);
+  GANTRY_TRY(in_time(ctx));
+  const auto tenant = tenants_.find(ctx.tenant.str());
+  if (tenant == tenants_.end()) return std::optional<TenantEntry>();
+  return std::optional(entry_of(tenant->first, tenant->second));
+}
+
+Result<std::vector<TenantEntry>> MemoryIndex::list_tenants(const RequestContext& ctx, const TenantId& after,
+                                                           std::size_t limit) {
+  const std::scoped_lock lock(mutex_);
+  GANTRY_TRY(in_time(ctx));
+  std::vector<TenantEntry> entries;
+  for (auto each = tenants_.upper_bound(after.str()); each != tenants_.end() && entries.size() < limit; ++each) {
+    entries.push_back(entry_of(each->first, each->second));
+  }
+  return entries;
+}
+
+Result<void> MemoryIndex::set_quotas(const RequestContext& ctx, const TenantQuotas& quotas) {
   const std::scoped_lock lock(mutex_);
   GANTRY_LET(Tenant* const tenant, writable_tenant(ctx));
-  tenant->quota_bytes = bytes;
-  tenant->quota_instances = instances;
+  tenant->quotas = quotas;
   return {};
 }
 
@@ -58,22 +81,58 @@ Result<void> MemoryIndex::set_tenant_state(const RequestContext& ctx, TenantStat
   return {};
 }
 
-Result<TenantTotals> MemoryIndex::totals(const RequestContext& ctx) {
+Result<void> MemoryIndex::change_tenant_state(const RequestContext& ctx, TenantState from, TenantState to) {
+  const std::scoped_lock lock(mutex_);
+  GANTRY_LET(Tenant* const tenant, writable_tenant(ctx));
+  if (tenant->state != from) return wrong_state(tenant->state);
+  tenant->state = to;
+  return {};
+}
+
+Result<void> MemoryIndex::queue_objects(const RequestContext& ctx, std::span<const ObjectKey> keys,
+                                        std::chrono::seconds object_grace) {
   const std::scoped_lock lock(mutex_);
   GANTRY_TRY(in_time(ctx));
+  const Timestamp due = now_() + object_grace;
+  for (const ObjectKey& key : keys) delete_queue_.try_emplace(key.str(), Queued{due, 0});
+  return {};
+}
+
+Result<std::uint64_t> MemoryIndex::purge_tenant(const RequestContext& ctx, std::size_t limit) {
+  const std::scoped_lock lock(mutex_);
+  GANTRY_LET(Tenant* const tenant, writable_tenant(ctx));
+  GANTRY_TRY(check_purge(tenant->state, tenant->instances));
+  const auto cut = [limit](auto& rows) {
+    const auto count = std::min(limit, rows.size());
+    rows.erase(rows.begin(), std::next(rows.begin(), static_cast<std::ptrdiff_t>(count)));
+    return std::uint64_t{count};
+  };
+  return cut(tenant->studies) + cut(tenant->jsons) + cut(tenant->changes);
+}
+
+TenantEntry MemoryIndex::entry_of(const std::string& id, const Tenant& tenant) {
+  return {{TenantId(id), tenant.state, tenant.quotas}, totals_of(tenant), tenant.created};
+}
+
+TenantTotals MemoryIndex::totals_of(const Tenant& tenant) {
   TenantTotals totals;
-  const auto tenant = tenants_.find(ctx.tenant.str());
-  if (tenant == tenants_.end()) return totals;
-  totals.instances = tenant->second.instances;
-  totals.bytes = tenant->second.bytes;
-  totals.change_no = tenant->second.change_no;
-  for (const auto& [uid, study] : tenant->second.studies) {
+  totals.instances = tenant.instances;
+  totals.bytes = tenant.bytes;
+  totals.change_no = tenant.change_no;
+  for (const auto& [uid, study] : tenant.studies) {
     const auto shown = static_cast<std::uint64_t>(std::count_if(
         study.series.begin(), study.series.end(), [](const auto& series) { return !series.second.instances.empty(); }));
     totals.series += shown;
     if (shown > 0) ++totals.studies;
   }
   return totals;
+}
+
+Result<TenantTotals> MemoryIndex::totals(const RequestContext& ctx) {
+  const std::scoped_lock lock(mutex_);
+  GANTRY_TRY(in_time(ctx));
+  const auto tenant = tenants_.find(ctx.tenant.str());
+  return tenant == tenants_.end() ? TenantTotals() : totals_of(tenant->second);
 }
 
 Result<std::vector<Change>> MemoryIndex::changes(const RequestContext& ctx, std::uint64_t after_version,

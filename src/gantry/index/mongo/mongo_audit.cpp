@@ -42,9 +42,9 @@ Result<std::vector<AuditRow>> MongoIndex::audit_rows(const RequestContext& ctx, 
     rows.clear();
     // _ids of a tenant ascend with its numbers; '0' follows the slash.
     Find find;
-    find.filter.document("_id", Document()
-                                    .text("$gt", mongo::change_id(ctx.tenant.view(), query.after))
-                                    .text("$lt", ctx.tenant.str() + "0"));
+    find.filter.document(
+        "_id",
+        Document().text("$gt", mongo::change_id(ctx.tenant.view(), query.after)).text("$lt", ctx.tenant.str() + "0"));
     if (!query.study.empty()) find.filter.text("tenant_id", ctx.tenant.view()).text("study_uid", query.study.view());
     if (!query.principal.empty()) find.filter.text("principal", query.principal);
     if (!query.action.empty()) find.filter.text("action", query.action);

@@ -9,7 +9,9 @@ struct MongoIndex::Impl {
   std::unique_ptr<mongo::Pool> pool;
   std::unique_ptr<mongo::Writer> writer;
 
-  Result<void> set_tenant(const RequestContext& ctx, std::vector<std::pair<std::string, std::int64_t>> fields);
+  /// kConflict when the tenant's state is not `from`.
+  Result<void> set_tenant(const RequestContext& ctx, std::optional<TenantState> from,
+                          std::vector<std::pair<std::string, std::int64_t>> fields);
 
   /// Reads outside of transactions; libmongoc asks again itself when a connection was broken.
   template <class Work>

@@ -155,56 +155,6 @@ Result<void> MongoIndex::save_json_list(const RequestContext& ctx, std::span<con
   });
 }
 
-Result<void> MongoIndex::ensure_tenant(const RequestContext& ctx) {
-  if (!is_valid_tenant(ctx.tenant.view())) return Error::invalid("a tenant id is 1 to 64 of a-z, 0-9 and '-'");
-  const auto deleted = static_cast<int>(TenantState::kDeleted);
-  Find find;
-  find.filter = mongo::by_text("_id", ctx.tenant.view());
-  find.projection.small("state", 1);
-  GANTRY_LET(const auto there,
-             impl_->read(ctx, [&](Session& session) { return session.find_one(mongo::kTenants, find); }));
-  if (there && number_of(*there->raw(), "state") != deleted) return {};
-  Bulk bulk;
-  if (there) {
-    // A tenant that comes back goes on counting.
-    Document filter = mongo::by_text("_id", ctx.tenant.view()), set;
-    filter.number("state", deleted);
-    set.number("state", static_cast<int>(TenantState::kActive));
-    bulk.update_one(std::move(filter), mongo::wrapped("$set", set));
-  } else {
-    Document set = mongo::by_text("tenant_id", ctx.tenant.view());
-    set.number("state", static_cast<int>(TenantState::kActive));
-    for (const char* const counter :
-         {"change_no", "bytes", "instances", "studies", "series", "quota_bytes", "quota_instances"}) {
-      set.number(counter, 0);
-    }
-    set.number("created_time", micros(impl_->pool->database_now()));
-    bulk.update_one(mongo::by_text("_id", ctx.tenant.view()), mongo::wrapped("$setOnInsert", set), true);
-  }
-  return impl_->writer->write(ctx, mongo::kTenants, bulk);
-}
-
-// In the tenant's turn, so that no commit that is on its way goes by what was.
-Result<void> MongoIndex::Impl::set_tenant(const RequestContext& ctx,
-                                          std::vector<std::pair<std::string, std::int64_t>> fields) {
-  return writer->run(ctx, [&](Session&, BatchStore& store) -> Result<void> {
-    sql::CommitStore::Loaded loaded;
-    GANTRY_LET(const auto tenant, store.begin({}, loaded));
-    if (!tenant) return no_tenant();
-    store.batch().settings = fields;
-    return store.finish({});
-  });
-}
-
-Result<void> MongoIndex::set_quota(const RequestContext& ctx, std::uint64_t bytes, std::uint64_t instances) {
-  return impl_->set_tenant(ctx, {{"quota_bytes", static_cast<std::int64_t>(bytes)},
-                                 {"quota_instances", static_cast<std::int64_t>(instances)}});
-}
-
-Result<void> MongoIndex::set_tenant_state(const RequestContext& ctx, TenantState state) {
-  return impl_->set_tenant(ctx, {{"state", static_cast<std::int64_t>(state)}});
-}
-
 Result<void> MongoIndex::deletion_done(const RequestContext& ctx, std::span<const ObjectKey> keys) {
   if (keys.empty()) return {};
   std::vector<std::string> ids;

@@ -331,7 +331,7 @@ TEST_F(Postgres, ReadersLeaveConnectionsToWriters) {
   ASSERT_TRUE(index->search(ctx, query, [&](SearchRow&&) {
     return bool(index->search(ctx, query, [&](SearchRow&&) {
       read = index->totals(ctx).ok();
-      wrote = index->set_quota(ctx, 0, 0).ok();
+      wrote = index->set_quotas(ctx, {}).ok();
       return true;
     }));
   }));

@@ -155,7 +155,8 @@ std::string upsert_into(const Dialect& dialect, const Table& table, std::span<co
 
 std::vector<SchemaStep> migrations(const Dialect& dialect) {
   static constexpr std::array<const char*, kLastMigration> kTitles{"the first tables", "notes of tools",
-                                                                  "records: API keys and share links", "audit"};
+                                                                  "records: API keys and share links", "audit",
+                                                                  "limits of tenants"};
   std::vector<SchemaStep> all;
   for (unsigned number = 1; number <= kLastMigration; ++number) {
     SchemaStep migration{number, kSchemaMajor, static_cast<int>(number) - 1, kTitles[number - 1], {}};

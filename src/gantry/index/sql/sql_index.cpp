@@ -170,58 +170,6 @@ Result<void> SqlIndex::save_json_list(const RequestContext& ctx, std::span<const
   });
 }
 
-Result<void> SqlIndex::ensure_tenant(const RequestContext& ctx) {
-  if (!is_valid_tenant(ctx.tenant.view())) return Error::invalid("a tenant id is 1 to 64 of a-z, 0-9 and '-'");
-  Text present(dialect());
-  present << "SELECT 1 FROM dicom_tenant WHERE tenant_id = ";
-  present.bind(ctx.tenant.view()) << " AND state <> ";
-  present.bind(static_cast<int>(TenantState::kDeleted));
-  GANTRY_LET(const Rows rows, read_rows(ctx, Tenants::kOne, present));
-  if (rows->size() > 0) return {};
-  return write(ctx, Tenants::kOne, [&](Session& session) -> Result<void> {
-    std::vector<Text> statements(2, Text(dialect()));
-    statements[0] << "INSERT INTO dicom_tenant (tenant_id, state, created_time) SELECT ";
-    statements[0].bind(ctx.tenant.view()) << ", ";
-    statements[0].bind(static_cast<int>(TenantState::kActive)) << ", " << dialect().clock();
-    statements[0] << dialect().upsert_tail(kTenantTable, {});
-    // One that comes back goes on counting.
-    statements[1] << "UPDATE dicom_tenant SET state = ";
-    statements[1].bind(static_cast<int>(TenantState::kActive)) << " WHERE tenant_id = ";
-    statements[1].bind(ctx.tenant.view()) << " AND state = ";
-    statements[1].bind(static_cast<int>(TenantState::kDeleted));
-    return session.run_and_commit(statements);
-  });
-}
-
-Result<void> SqlIndex::set_quota(const RequestContext& ctx, std::uint64_t bytes, std::uint64_t instances) {
-  return write(ctx, Tenants::kOne, [&](Session& session) -> Result<void> {
-    std::vector<Text> lock;
-    add_tenant_lock(lock, dialect(), ctx.tenant);
-    GANTRY_LET(const std::vector<Rows> sets, session.run(lock));
-    if (sets[1]->size() == 0) return no_tenant();
-    Text update(dialect());
-    update << "UPDATE dicom_tenant SET quota_bytes = ";
-    update.bind(bytes) << ", quota_instances = ";
-    update.bind(instances) << " WHERE tenant_id = ";
-    update.bind(ctx.tenant.view());
-    return session.run_and_commit(std::span(&update, 1));
-  });
-}
-
-Result<void> SqlIndex::set_tenant_state(const RequestContext& ctx, TenantState state) {
-  return write(ctx, Tenants::kOne, [&](Session& session) -> Result<void> {
-    std::vector<Text> lock;
-    add_tenant_lock(lock, dialect(), ctx.tenant);
-    GANTRY_LET(const std::vector<Rows> sets, session.run(lock));
-    if (sets[1]->size() == 0) return no_tenant();
-    Text update(dialect());
-    update << "UPDATE dicom_tenant SET state = ";
-    update.bind(static_cast<int>(state)) << " WHERE tenant_id = ";
-    update.bind(ctx.tenant.view());
-    return session.run_and_commit(std::span(&update, 1));
-  });
-}
-
 Result<void> SqlIndex::deletion_done(const RequestContext& ctx, std::span<const ObjectKey> keys) {
   if (keys.empty()) return {};
   static constexpr std::array<Column, 1> kKey{{{"object_key", ColumnType::kKey}}};

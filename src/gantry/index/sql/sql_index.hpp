@@ -38,8 +38,15 @@ class SqlIndex : public InstanceIndex, public TableStore, public RecordStore, pu
   Result<std::vector<Change>> changes(const RequestContext& ctx, std::uint64_t after_version,
                                       std::size_t limit) override;
   Result<void> ensure_tenant(const RequestContext& ctx) override;
-  Result<void> set_quota(const RequestContext& ctx, std::uint64_t bytes, std::uint64_t instances) override;
+  Result<std::optional<TenantEntry>> find_tenant(const RequestContext& ctx) override;
+  Result<std::vector<TenantEntry>> list_tenants(const RequestContext& ctx, const TenantId& after,
+                                                std::size_t limit) override;
+  Result<void> set_quotas(const RequestContext& ctx, const TenantQuotas& quotas) override;
   Result<void> set_tenant_state(const RequestContext& ctx, TenantState state) override;
+  Result<void> change_tenant_state(const RequestContext& ctx, TenantState from, TenantState to) override;
+  Result<void> queue_objects(const RequestContext& ctx, std::span<const ObjectKey> keys,
+                             std::chrono::seconds object_grace) override;
+  Result<std::uint64_t> purge_tenant(const RequestContext& ctx, std::size_t limit) override;
   Result<void> save_state_info(const RequestContext& ctx, const StateRow& state) override;
   Result<void> save_state_list(const RequestContext& ctx, std::span<const StateRow> states) override;
   Result<void> save_json_list(const RequestContext& ctx, std::span<const JsonRow> jsons) override;
@@ -102,6 +109,9 @@ class SqlIndex : public InstanceIndex, public TableStore, public RecordStore, pu
   Result<Rows> read_rows(const RequestContext& ctx, Tenants tenants, const Text& statement);
   /// Removes the rows of gantry_record that `select` finds.
   Result<std::size_t> remove_records(const RequestContext& ctx, const Text& select);
+  /// Changes the tenant's row as `set` says; kConflict when its state is not `from`.
+  Result<void> update_tenant(const RequestContext& ctx, std::optional<TenantState> from,
+                             const std::function<void(Text&)>& set);
   Result<bool> was_committed(const RequestContext& ctx, std::span<const InstanceRecord> batch,
                              std::span<const Committed> planned);
 };

@@ -13,6 +13,8 @@ constexpr Column kTenantColumns[] = {
     {"tenant_id", kUid},   {"state", kInteger},  {"change_no", kInteger},   {"bytes", kInteger},           {"instances", kInteger},
     {"studies", kInteger}, {"series", kInteger}, {"quota_bytes", kInteger}, {"quota_instances", kInteger}, {"created_time", kTime},
     {"audit_no", kInteger, 4}, {"audit_hash", kUid, 4},
+    // Ours; of each node.
+    {"quota_requests_per_s", kInteger, 5}, {"quota_concurrent", kInteger, 5},
 };
 
 constexpr Column kStudyColumns[] = {

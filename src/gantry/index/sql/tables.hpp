@@ -48,8 +48,8 @@ enum class Term : int {
 
 /// The schema that this program makes and needs. A newer minor is served, a newer major is not.
 inline constexpr int kSchemaMajor = 1;
-inline constexpr int kSchemaMinor = 3;
-inline constexpr unsigned kLastMigration = 4;
+inline constexpr int kSchemaMinor = 4;
+inline constexpr unsigned kLastMigration = 5;
 
 /// Beside the 26 text columns of StateRow: their names, in the order of the table.
 struct StateColumn {

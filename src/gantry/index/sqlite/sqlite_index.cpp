@@ -120,45 +120,6 @@ Result<std::uint64_t> SqliteIndex::remove(const RequestContext& ctx, const Study
   });
 }
 
-Result<void> SqliteIndex::ensure_tenant(const RequestContext& ctx) {
-  if (!is_valid_tenant(ctx.tenant.view())) return Error::invalid("a tenant id is 1 to 64 of a-z, 0-9 and '-'");
-  GANTRY_LET(const bool present, impl_->read(ctx, [&](Connection& connection) -> Result<bool> {
-    GANTRY_LET(Query query, connection.query("SELECT 1 FROM dicom_tenant WHERE tenant_id = ?1 AND state <> ?2"));
-    query << ctx.tenant.view() << static_cast<int>(TenantState::kDeleted);
-    return query.step();
-  }));
-  if (present) return {};
-  return impl_->write(ctx, [&](Connection& connection) -> Result<void> {
-    // A tenant that comes back goes on counting.
-    GANTRY_LET(Query query, connection.query("INSERT INTO dicom_tenant (tenant_id, state, created_time) VALUES (?1, ?2, ?3) "
-                                             "ON CONFLICT (tenant_id) DO UPDATE SET state = ?2 WHERE state = ?4"));
-    query << ctx.tenant.view() << static_cast<int>(TenantState::kActive) << micros(timestamp_now())
-          << static_cast<int>(TenantState::kDeleted);
-    return query.run();
-  });
-}
-
-Result<void> SqliteIndex::set_quota(const RequestContext& ctx, std::uint64_t bytes, std::uint64_t instances) {
-  return impl_->write(ctx, [&](Connection& connection) -> Result<void> {
-    GANTRY_LET(Query query, connection.query("UPDATE dicom_tenant SET quota_bytes = ?2, quota_instances = ?3 "
-                                             "WHERE tenant_id = ?1"));
-    query << ctx.tenant.view() << bytes << instances;
-    GANTRY_TRY(query.run());
-    if (connection.changes() == 0) return no_tenant();
-    return {};
-  });
-}
-
-Result<void> SqliteIndex::set_tenant_state(const RequestContext& ctx, TenantState state) {
-  return impl_->write(ctx, [&](Connection& connection) -> Result<void> {
-    GANTRY_LET(Query query, connection.query("UPDATE dicom_tenant SET state = ?2 WHERE tenant_id = ?1"));
-    query << ctx.tenant.view() << static_cast<int>(state);
-    GANTRY_TRY(query.run());
-    if (connection.changes() == 0) return no_tenant();
-    return {};
-  });
-}
-
 Result<void> SqliteIndex::save_state_info(const RequestContext& ctx, const StateRow& state) {
   return save_state_list(ctx, std::span(&state, 1));
 }

@@ -58,8 +58,15 @@ class SqliteIndex final : public InstanceIndex, public TableStore, public Record
   Result<std::vector<std::string>> verify_counts(const RequestContext& ctx) override;
   Result<std::vector<Change>> changes(const RequestContext& ctx, std::uint64_t after_version, std::size_t limit) override;
   Result<void> ensure_tenant(const RequestContext& ctx) override;
-  Result<void> set_quota(const RequestContext& ctx, std::uint64_t bytes, std::uint64_t instances) override;
+  Result<std::optional<TenantEntry>> find_tenant(const RequestContext& ctx) override;
+  Result<std::vector<TenantEntry>> list_tenants(const RequestContext& ctx, const TenantId& after,
+                                                std::size_t limit) override;
+  Result<void> set_quotas(const RequestContext& ctx, const TenantQuotas& quotas) override;
   Result<void> set_tenant_state(const RequestContext& ctx, TenantState state) override;
+  Result<void> change_tenant_state(const RequestContext& ctx, TenantState from, TenantState to) override;
+  Result<void> queue_objects(const RequestContext& ctx, std::span<const ObjectKey> keys,
+                             std::chrono::seconds object_grace) override;
+  Result<std::uint64_t> purge_tenant(const RequestContext& ctx, std::size_t limit) override;
   Result<void> save_state_info(const RequestContext& ctx, const StateRow& state) override;
   Result<void> save_state_list(const RequestContext& ctx, std::span<const StateRow> states) override;
   Result<void> save_json_list(const RequestContext& ctx, std::span<const JsonRow> jsons) override;

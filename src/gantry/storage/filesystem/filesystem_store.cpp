@@ -201,6 +201,12 @@ Result<void> FilesystemStore::list(const RequestContext& /*ctx*/, const std::fun
   return ObjectTree(impl_->directories.objects(), visit, {}).walk();
 }
 
+Result<void> FilesystemStore::list_tenant(const RequestContext& ctx,
+                                          const std::function<bool(const ObjectInfo&)>& visit) {
+  if (!is_valid_tenant(ctx.tenant.view())) return Error::invalid("a tenant id is 1 to 64 of a-z, 0-9 and '-'");
+  return ObjectTree(impl_->directories.objects(), visit, {}).walk(ctx.tenant);
+}
+
 Result<void> FilesystemStore::sweep(const RequestContext& /*ctx*/, std::chrono::seconds age) {
   GANTRY_TRY(impl_->staging->sweep(age));
   const auto remove = [this, age](const std::string& path, std::chrono::system_clock::time_point modified) {

@@ -28,6 +28,7 @@ class FilesystemStore final : public ObjectStore {
   Result<std::shared_ptr<const OpenFile>> open(const RequestContext& ctx, const ObjectKey& key) override;
   Result<void> remove(const RequestContext& ctx, const ObjectKey& key) override;
   Result<void> list(const RequestContext& ctx, const std::function<bool(const ObjectInfo&)>& visit) override;
+  Result<void> list_tenant(const RequestContext& ctx, const std::function<bool(const ObjectInfo&)>& visit) override;
   /// Empty directories go, too, when nothing changed in them for `age`.
   Result<void> sweep(const RequestContext& ctx, std::chrono::seconds age) override;
   Result<void> check(const RequestContext& ctx) override;

@@ -37,6 +37,11 @@ Result<void> ObjectTree::walk() {
   return {};
 }
 
+Result<void> ObjectTree::walk(const TenantId& tenant) {
+  GANTRY_TRY(walk_directory(tenant.str(), 1));
+  return {};
+}
+
 Result<bool> ObjectTree::walk_directory(const std::string& path, int level) {
   UniqueFd directory(
       ::openat(objects_, path.empty() ? "." : path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));

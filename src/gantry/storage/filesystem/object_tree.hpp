@@ -21,6 +21,8 @@ class ObjectTree {
 
   /// Errors: kUnavailable.
   Result<void> walk();
+  /// The objects of one tenant alone, a valid id.
+  Result<void> walk(const TenantId& tenant);
 
  private:
   /// False: stopped.

@@ -82,13 +82,21 @@ Result<void> MemoryStore::remove(const RequestContext& /*ctx*/, const ObjectKey&
 
 // The lock is not held while visiting, so that a visitor may open and remove what it sees.
 Result<void> MemoryStore::list(const RequestContext& /*ctx*/, const std::function<bool(const ObjectInfo&)>& visit) {
-  std::string last;
+  return list_below("", visit);
+}
+
+Result<void> MemoryStore::list_tenant(const RequestContext& ctx, const std::function<bool(const ObjectInfo&)>& visit) {
+  return list_below(ctx.tenant.str() + "/", visit);
+}
+
+Result<void> MemoryStore::list_below(const std::string& prefix, const std::function<bool(const ObjectInfo&)>& visit) {
+  std::string last = prefix;
   for (;;) {
     ObjectInfo info;
     {
       const std::scoped_lock lock(mutex_);
       const auto next = objects_.upper_bound(last);
-      if (next == objects_.end()) return {};
+      if (next == objects_.end() || !next->first.starts_with(prefix)) return {};
       info = {ObjectKey(next->first), next->second.bytes->size(), next->second.modified};
     }
     last = info.key.str();

@@ -27,10 +27,13 @@ class MemoryStore final : public ObjectStore {
   Result<std::shared_ptr<const OpenFile>> open(const RequestContext& ctx, const ObjectKey& key) override;
   Result<void> remove(const RequestContext& ctx, const ObjectKey& key) override;
   Result<void> list(const RequestContext& ctx, const std::function<bool(const ObjectInfo&)>& visit) override;
+  Result<void> list_tenant(const RequestContext& ctx, const std::function<bool(const ObjectInfo&)>& visit) override;
   Result<void> sweep(const RequestContext& ctx, std::chrono::seconds age) override;
   Result<void> check(const RequestContext& ctx) override;
 
  private:
+  Result<void> list_below(const std::string& prefix, const std::function<bool(const ObjectInfo&)>& visit);
+
   struct Object {
     std::shared_ptr<const std::vector<std::byte>> bytes;
     std::chrono::system_clock::time_point modified;
