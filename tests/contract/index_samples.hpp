@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "gantry/index/fields.hpp"
 #include "gantry/index/instance_index.hpp"
 
 namespace gantry::index::contract {
@@ -190,6 +191,15 @@ class Samples {
     if (query.level == Level::kInstance && one_in(10)) query.sop = SopUid("9." + std::to_string(below(40)));
     for (std::size_t n = below(4); n > 0; --n) query.matches.push_back(match(query.level));
     for (std::size_t n = one_in(3) ? 1 + below(2) : 0; n > 0; --n) query.order.push_back({field(query.level), one_in(2)});
+    if (query.order.empty() && one_in(4)) {
+      for (const Field part : place_fields(query.level)) {
+        const std::string text = value(part);
+        const auto kind = traits_of(part).kind;
+        query.after.push_back(kind == FieldKind::kDate   ? date_key(text)
+                              : kind == FieldKind::kTime ? time_key(text)
+                                                         : text);
+      }
+    }
     if (one_in(3)) query.limit = below(20);
     if (one_in(4)) query.offset = below(8);
     query.with_attributes = one_in(3);
@@ -269,7 +279,9 @@ class Samples {
         [[fallthrough]];
       case 3:
         if (folds) {
-          match.kind = is_name(match.field) && !one_in(4) ? Match::Kind::kName : Match::Kind::kFolded;
+          match.kind = !is_name(match.field) || one_in(4) ? Match::Kind::kFolded
+                       : one_in(3)                        ? Match::Kind::kFuzzyName
+                                                          : Match::Kind::kName;
           match.values = {pattern(value(match.field))};
           return match;
         }
@@ -307,6 +319,7 @@ inline std::string describe(const SearchQuery& query) {
   for (const Order& order : query.order) {
     text += "\n  by " + std::to_string(static_cast<int>(order.field)) + (order.descending ? " desc" : "");
   }
+  for (const auto& part : query.after) text += "\n  after <" + part + ">";
   if (query.limit) text += "\n  limit " + std::to_string(*query.limit);
   return text + " offset " + std::to_string(query.offset);
 }

@@ -165,6 +165,30 @@ TYPED_TEST_P(IndexSearchContract, WrongQueriesAreInvalidAndSaySo) {
   EXPECT_FALSE(this->index().search(this->ctx, query, [](SearchRow&&) { return true; }));
 }
 
+TYPED_TEST_P(IndexSearchContract, FuzzyNamesForgiveOrderBeginningsAndTypos) {
+  const std::vector<std::string> names{"Müller^Jürgen", "Meyer^Anna Maria", "Yamada^Tarou=山田^太郎=やまだ^たろう",
+                                       "O'Connor^Sean^^Dr.", "Schneider^Johannes", "Smith^John", ""};
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    dicom::QidoAttributes a;
+    a.patient_name = names[i];
+    this->study(static_cast<int>(i), a);
+  }
+  const auto find = [this](const char* name) { return this->find(Field::kPatientName, Match::Kind::kFuzzyName, {name}); };
+  EXPECT_THAT(find("jurgen muller"), ElementsAre("0")) << "in any order, without accents";
+  EXPECT_THAT(find("Mülller"), ElementsAre("0"));
+  EXPECT_THAT(find("maria^meier"), ElementsAre("1"));
+  EXPECT_THAT(find("Jonh smiht"), ElementsAre("5")) << "neighbours that changed places";
+  EXPECT_THAT(find("Schnieder, Johanes"), ElementsAre("4"));
+  EXPECT_THAT(find("connor"), ElementsAre("3"));
+  EXPECT_THAT(find("tarou yamada"), ElementsAre("2"));
+  EXPECT_THAT(find("=太郎"), ElementsAre("2"));
+  EXPECT_THAT(find("=tarou"), IsEmpty()) << "the ideographic group has no such word";
+  EXPECT_THAT(find("yamada 太郎"), IsEmpty()) << "words of two groups";
+  EXPECT_THAT(find("*nne*"), ElementsAre("4")) << "what matches literally matches, and near it";
+  EXPECT_THAT(find("smith^paul"), IsEmpty());
+  EXPECT_THAT(find("%mith' OR '1'='1"), IsEmpty());
+}
+
 TYPED_TEST_P(IndexSearchContract, HostilePatternsAreAnswered) {
   dicom::QidoAttributes a;
   a.patient_id = a.patient_name = a.study_description = std::string(20'000, 'a');
@@ -223,6 +247,20 @@ TYPED_TEST_P(IndexSearchContract, PagesHaveNoHolesAndNoRepeats) {
       EXPECT_EQ(std::set<std::string>(whole.begin(), whole.end()).size(), whole.size());
     }
   }
+  for (const Level level : {Level::kStudy, Level::kSeries, Level::kInstance}) {
+    SearchQuery query;
+    query.level = level;
+    std::vector<std::string> whole, paged;
+    for (const auto& row : this->search(this->ctx, query)) whole.push_back(describe(row));
+    query.limit = 7;
+    for (std::vector<SearchRow> page = this->search(this->ctx, query); !page.empty();
+         page = this->search(this->ctx, query)) {
+      for (const auto& row : page) paged.push_back(describe(row));
+      query.after = place_of(page.back());
+      EXPECT_EQ(must(this->index().count(this->ctx, query, 100'000)), whole.size() - paged.size());
+    }
+    EXPECT_EQ(whole, paged) << "paged by the last record's place";
+  }
   SearchQuery query;
   query.level = Level::kInstance;
   const auto total = this->all(Level::kInstance).size();
@@ -270,7 +308,7 @@ TYPED_TEST_P(IndexSearchContract, AnswersAsTheReferenceDoes) {
       ASSERT_EQ(std::tie(ours.studies, ours.series, ours.instances, ours.bytes, ours.change_no),
                 std::tie(theirs.studies, theirs.series, theirs.instances, theirs.bytes, theirs.change_no));
       for (int q = 0; q < 12; ++q) {
-        const SearchQuery query = q < 3 && step % 10 == 0 ? SearchQuery{static_cast<Level>(q), {}, {}, {}, {}, {}, 0, {}, true, true}
+        const SearchQuery query = q < 3 && step % 10 == 0 ? SearchQuery{static_cast<Level>(q), {}, {}, {}, {}, {}, 0, {}, true, true, {}}
                                                           : samples.query();
         std::vector<std::string> rows, expected;
         for (const auto& row : this->search(as, query)) rows.push_back(describe(row));
@@ -309,7 +347,8 @@ TYPED_TEST_P(IndexSearchContract, AnswersAsTheReferenceDoes) {
 
 REGISTER_TYPED_TEST_SUITE_P(IndexSearchContract, TextIsMatchedLiterallyButForStarAndQuestionMark,
                             NamesAreMatchedByGroupWithoutCaseAndAccents, RangesOfDatesAndTimesAreInclusiveAndSkipEmptyOnes,
-                            NumbersModalitiesAndListsAreMatchedByValue, WrongQueriesAreInvalidAndSaySo,
+                            NumbersModalitiesAndListsAreMatchedByValue,
+                            FuzzyNamesForgiveOrderBeginningsAndTypos, WrongQueriesAreInvalidAndSaySo,
                             HostilePatternsAreAnswered, LongAndRareTextComesBackAsItWent, PagesHaveNoHolesAndNoRepeats,
                             AnswersAsTheReferenceDoes);
 

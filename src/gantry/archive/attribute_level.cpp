@@ -8,7 +8,7 @@ namespace gantry::archive {
 namespace {
 
 // Both tables ascend, so that they can be searched by halves.
-constexpr std::array<std::uint32_t, 34> kStudyTags = {
+constexpr std::array<std::uint32_t, 36> kStudyTags = {
     0x00080020,  // Study Date
     0x00080030,  // Study Time
     0x00080050,  // Accession Number
@@ -25,6 +25,8 @@ constexpr std::array<std::uint32_t, 34> kStudyTags = {
     0x0008009C,  // Consulting Physician's Name
     0x0008009D,  // … Identification Sequence
     0x00080201,  // Timezone Offset From UTC
+    0x0008041B,  // Record Key: of whatever level was searched
+    0x0008041C,  // Prior Record Key
     0x00081030,  // Study Description
     0x00081032,  // Procedure Code Sequence
     0x00081048,  // Physician(s) of Record

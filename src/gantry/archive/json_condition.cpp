@@ -6,6 +6,7 @@
 #include "gantry/archive/json_slice.hpp"
 #include "gantry/archive/search_values.hpp"
 #include "gantry/base/ids.hpp"
+#include "gantry/index/fields.hpp"
 #include "gantry/index/fold.hpp"
 
 namespace gantry::archive {
@@ -54,12 +55,13 @@ bool within(const std::optional<std::string>& comparable, const Result<ValueRang
 }  // namespace
 
 Result<JsonCondition> JsonCondition::create(const std::vector<dicom::Tag>& path, std::string_view vr,
-                                            std::string_view value, bool want_empty) {
+                                            std::string_view value, bool want_empty, bool fuzzy) {
   JsonCondition condition;
   for (const auto tag : path) condition.path_.push_back(dicom::to_hex8(tag));
   condition.value_ = trimmed(value);
   condition.want_empty_ = want_empty;
   if (want_empty) return condition;
+  if (fuzzy) condition.fuzzy_ = std::make_shared<const index::FuzzyName>(condition.value_);
   if (is_one_of(vr, {"SQ", "OB", "OD", "OF", "OL", "OV", "OW", "UN"})) {
     return Error::invalid("values of VR " + std::string(vr) + " can't be matched");
   }
@@ -112,6 +114,7 @@ Result<bool> JsonCondition::holds_in(std::string_view data_set, std::size_t dept
 
 bool JsonCondition::value_matches(std::string_view vr, std::string_view item) const {
   if (item == "null" || vr == "SQ") return false;
+  if (vr == "PN" && fuzzy_ != nullptr) return fuzzy_->matches(index::search_name(person_name(item)));
   if (vr == "PN") return index::matches_person_name(value_, person_name(item));
   const std::string text = json::text_of(item);
   if (vr == "DA") return within(comparable_date(text), parse_date_range(value_));

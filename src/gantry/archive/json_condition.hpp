@@ -1,11 +1,13 @@
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "gantry/base/result.hpp"
 #include "gantry/dicom/tag.hpp"
+#include "gantry/index/fuzzy_name.hpp"
 
 namespace gantry::archive {
 
@@ -15,9 +17,9 @@ class JsonCondition {
  public:
   /// `vr` is the dictionary's ("" for private attributes: then the value is only checked where it meets one).
   /// kInvalid when the value is malformed for the VR, or values of the VR can't be matched. `want_empty`: matches when
-  /// the attribute is absent or has no value.
+  /// the attribute is absent or has no value. `fuzzy`: person names match when they come near (fuzzy_name.hpp).
   static Result<JsonCondition> create(const std::vector<dicom::Tag>& path, std::string_view vr, std::string_view value,
-                                      bool want_empty);
+                                      bool want_empty, bool fuzzy = false);
 
   /// kInternal when the JSON is damaged.
   [[nodiscard]] Result<bool> holds(std::string_view object) const;
@@ -29,6 +31,7 @@ class JsonCondition {
   std::vector<std::string> path_;  ///< "00400275"
   std::string value_;
   bool want_empty_ = false;
+  std::shared_ptr<const index::FuzzyName> fuzzy_;
 };
 
 }  // namespace gantry::archive

@@ -21,6 +21,7 @@ RequestContext with_statement_time(RequestContext ctx) {
 /// The stored JSON of a row when the plan needs it, and whether the plan's conditions hold.
 Result<std::optional<std::string>> stored_json(const index::SearchRow& row, const SearchPlan& plan) {
   std::string stored;
+  if (plan.zoned && !plan.zoned->hold(row)) return std::optional<std::string>();
   if (plan.query.with_attributes) {
     GANTRY_LET(stored, decompress_attributes(row.attributes_zstd));
     for (const auto& condition : plan.conditions) {
@@ -35,8 +36,7 @@ class Hits final : public SearchHits {
  public:
   Hits(index::InstanceIndex& index, const RequestContext& ctx, std::shared_ptr<const SearchPlan> plan, std::string root)
       : cursor_(index, ctx, query_of(*plan), keeper(plan, std::move(root)),
-                [](const std::string& json) { return json.size(); },
-                {!plan->conditions.empty(), 8 << 20, kStatementTime}) {}
+                [](const std::string& json) { return json.size(); }, {plan->drops_rows(), 8 << 20, kStatementTime}) {}
 
   Result<std::optional<std::string>> next() override { return cursor_.next(); }
   [[nodiscard]] bool in_memory() const noexcept override { return cursor_.exhausted(); }
@@ -64,7 +64,7 @@ class Hits final : public SearchHits {
   RowCursor<std::string> cursor_;
 };
 
-/// Hits of a plan with conditions on stored JSON, counted to `most` (then `most` + 1).
+/// Hits of a plan that drops rows of the index, counted to `most` (then `most` + 1).
 Result<std::uint64_t> count_filtered(index::InstanceIndex& index, const RequestContext& ctx, const SearchPlan& plan,
                                      std::uint64_t most) {
   std::uint64_t count = 0;
@@ -85,8 +85,8 @@ Result<std::uint64_t> count_filtered(index::InstanceIndex& index, const RequestC
 
 Result<std::uint64_t> count_hits(index::InstanceIndex& index, const RequestContext& ctx, const SearchPlan& plan,
                                  std::uint64_t most) {
-  if (!plan.conditions.empty()) return count_filtered(index, ctx, plan, most);
-  if (!plan.query.study && !plan.query.series && plan.query.matches.empty()) {
+  if (plan.drops_rows()) return count_filtered(index, ctx, plan, most);
+  if (!plan.query.study && !plan.query.series && plan.query.matches.empty() && plan.query.after.empty()) {
     GANTRY_LET(const auto totals, index.totals(with_statement_time(ctx)));
     switch (plan.query.level) {
       case index::Level::kStudy: return totals.studies;
@@ -110,8 +110,8 @@ std::optional<StudyUid> one_study(const index::SearchQuery& query) {
 /// Does a search of one study have no other condition? Then it has no hits only when there is no such study.
 bool asks_for_nothing_else(const SearchPlan& plan) {
   const auto is_study = [](const auto& match) { return match.field == index::Field::kStudyUid; };
-  return !plan.query.series && !plan.query.sop && plan.conditions.empty() && plan.offset == 0 && plan.limit != 0U &&
-         std::all_of(plan.query.matches.begin(), plan.query.matches.end(), is_study) &&
+  return !plan.query.series && !plan.query.sop && !plan.drops_rows() && plan.query.after.empty() && plan.offset == 0 &&
+         plan.limit != 0U && std::all_of(plan.query.matches.begin(), plan.query.matches.end(), is_study) &&
          plan.query.matches.size() + (plan.query.study ? 1 : 0) == 1;
 }
 
@@ -146,11 +146,13 @@ Result<SearchResult> QueryService::search(const RequestContext& ctx, const Searc
     // Counting goes at least as far as what was shown, so that "there is more" is always known.
     const std::uint64_t most = std::max(kCountMost, seen);
     GANTRY_LET(const auto total, count_hits(index_, ctx, *plan, most));
-    const bool counted =
-        total <= most || (!plan->query.study && plan->query.matches.empty() && plan->conditions.empty());
+    const bool counted = total <= most || (!plan->query.study && plan->query.matches.empty() && !plan->drops_rows() &&
+                                           plan->query.after.empty());
     if (counted) result.total = total;
     if (plan->limit && total > seen) result.remaining = total - seen;
   }
+  // Of a search that goes on from a record only what follows was counted.
+  if (!plan->query.after.empty()) result.total.reset();
   if (study && result.total == 0U && asks_for_nothing_else(*plan) &&
       studies_->remember_absent(ctx.tenant, *study, *state)) {
     studies_->share_absent(ctx, *study, *state);

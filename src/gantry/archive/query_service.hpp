@@ -26,7 +26,8 @@ class SearchHits {
 
 struct SearchResult {
   std::shared_ptr<SearchHits> hits;
-  std::optional<std::uint64_t> total;  ///< without offset and limit; nullopt: more than 10,000, not counted further
+  std::optional<std::uint64_t> total;  ///< without offset and limit; nullopt: not counted, as they are more than 10,000
+                                       ///< or the search goes on from a record
   std::uint64_t remaining = 0;         ///< hits after these; at least that many when `total` is unknown
   std::vector<std::string> warnings;   ///< for Warning 299, without the code and the service
 };

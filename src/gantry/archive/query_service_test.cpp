@@ -121,6 +121,73 @@ TEST_F(QueryServiceTest, SeriesOfAllStudiesCarryTheirStudysAttributes) {
   EXPECT_EQ(value_of(under[0], "00081190"), "/dicom-web/studies/1.2.1/series/1.2.1.1");
 }
 
+// PS3.18 §10.6.3.3, PS3.4 C.6.4.
+TEST_F(QueryServiceTest, RecordKeysWalkThroughEverythingOnce) {
+  for (int i = 0; i < 7; ++i) {
+    Made made;
+    made.study = "1.2." + std::to_string(i);
+    made.series = made.study + ".1";
+    made.sop = made.series + ".1";
+    made.study_date = i % 2 == 0 ? "20240131" : "2024013" + std::to_string(i % 2);
+    archive_.store(made);
+  }
+  for (const Level level : {Level::kStudy, Level::kSeries, Level::kInstance}) {
+    const auto whole = values(by(level, {}), "0020000D");
+    ASSERT_EQ(whole.size(), 7U);
+    std::vector<std::string> walked;
+    std::string key;
+    for (int page = 0; page < 4; ++page) {
+      auto request = by(level, {{"PriorRecordKey", key}});
+      request.limit = 2;
+      const auto found = rows(request);
+      ASSERT_EQ(found.size(), page < 3 ? 2U : 1U);
+      EXPECT_EQ(last_.remaining, page < 3 ? 5U - 2U * static_cast<unsigned>(page) : 0U) << "counted from that record";
+      for (const auto& row : found) walked.push_back(value_of(row, "0020000D"));
+      const auto attribute = json::member(found.back(), "0008041B");
+      ASSERT_TRUE(attribute);
+      EXPECT_EQ(json::member(*attribute, "vr"), "\"OB\"");
+      key = json::text_of(*json::member(*attribute, "InlineBinary"));
+    }
+    EXPECT_EQ(walked, whole);
+    auto asked = by(level, {});
+    asked.include = {"RecordKey"};
+    EXPECT_EQ(json::member(*json::member(rows(asked)[6], "0008041B"), "InlineBinary"), '"' + key + '"');
+    EXPECT_EQ(value_of(rows(by(level, {}))[0], "0008041B"), "(absent)");
+  }
+}
+
+TEST_F(QueryServiceTest, ASearchInATimeZoneCountsAndPagesItsOwnHits) {
+  for (int hour = 20; hour < 24; ++hour) {
+    Made made;
+    made.study = "1.2." + std::to_string(hour);
+    made.series = made.study + ".1";
+    made.sop = made.series + ".1";
+    made.study_date = "20240229";
+    made.study_time = std::to_string(hour) + "0000";
+    archive_.store(made);
+  }
+  // They say no zone, so nothing moves; the zone must not lose or add any of them.
+  auto request =
+      by(Level::kStudy, {{"StudyDate", "20240229"}, {"StudyTime", "21-22"}, {"TimezoneOffsetFromUTC", "+0900"}});
+  request.limit = 1;
+  EXPECT_THAT(values(request, "0020000D"), ElementsAre("1.2.22"));
+  EXPECT_EQ(last_.total, 2U);
+  EXPECT_EQ(last_.remaining, 1U);
+}
+
+TEST_F(QueryServiceTest, PrivateAttributesAreFoundAndGivenAtEveryLevel) {
+  Made made;
+  made.tail = part10::DataSetBuilder{};
+  made.tail.text({0x0029, 0x0010}, "LO", "GANTRY TEST").text({0x0029, 0x1001}, "LO", "hidden");
+  archive_.store(made);
+  for (const Level level : {Level::kStudy, Level::kSeries, Level::kInstance}) {
+    const auto found = rows(by(level, {{"StudyInstanceUID", "1.2.1"}, {"00291001", "hid*"}}));
+    ASSERT_EQ(found.size(), 1U);
+    EXPECT_EQ(value_of(found[0], "00291001"), "hidden");
+    EXPECT_THAT(rows(by(level, {{"StudyInstanceUID", "1.2.1"}, {"00291001", "seen"}})), IsEmpty());
+  }
+}
+
 TEST_F(QueryServiceTest, InstancesComeInOrderOfTheirNumbers) {
   for (const int number : {10, 2, 1}) {
     Made made;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "gantry/archive/attribute_level.hpp"
+#include "gantry/archive/record_key.hpp"
 #include "gantry/archive/search_values.hpp"
 #include "gantry/dicom/dictionary.hpp"
 
@@ -73,8 +74,11 @@ constexpr std::array kDateTimePairs = {
 };
 
 /// What the server works out itself: returned, never matched.
-constexpr std::array<std::uint32_t, 7> kComputed = {0x00080005, 0x00080056, 0x00081190, 0x00201200,
-                                                    0x00201206, 0x00201208, 0x00201209};
+constexpr std::array<std::uint32_t, 8> kComputed = {0x00080005, 0x00080056, 0x0008041B, 0x00081190,
+                                                    0x00201200, 0x00201206, 0x00201208, 0x00201209};
+constexpr dicom::Tag kTimezoneOffset{0x00080201};
+constexpr dicom::Tag kRecordKey{0x0008041B};
+constexpr dicom::Tag kPriorRecordKey{0x0008041C};
 
 const Column* find_column(const std::vector<dicom::Tag>& path) {
   const std::uint32_t sequence = path.size() == 2 ? path[0].value() : 0;
@@ -124,6 +128,10 @@ class Planner {
     plan_.query.series = request_.series;
     for (const auto& key : request_.keys) GANTRY_TRY(add_key(key));
     if (request_.combined_date_time) combine_date_time();
+    if (zone_) {
+      ZonedMatches zoned(*zone_, plan_.query);
+      if (!zoned.empty()) plan_.zoned = std::move(zoned);
+    }
     if (!plan_.conditions.empty() && !plan_.query.study && plan_.query.matches.empty()) {
       return Error::invalid(unindexed_ +
                             " has no index: it can be matched under a study, under a series, or together with "
@@ -132,14 +140,6 @@ class Planner {
     GANTRY_TRY(add_includes());
     GANTRY_TRY(add_order());
     GANTRY_TRY(set_page());
-    if (request_.fuzzy) {
-      plan_.warnings.emplace_back(
-          "The fuzzymatching parameter is not supported. Only literal matching has been performed.");
-    }
-    if (request_.multiple_matching) {
-      plan_.warnings.emplace_back(
-          "The multiplevaluematching parameter is not supported. Only literal matching has been performed.");
-    }
     plan_.query.with_attributes = plan_.include.all || !plan_.conditions.empty() || needs_stored_json();
     return std::move(plan_);
   }
@@ -155,6 +155,7 @@ class Planner {
       return {};
     }
     const std::string_view value = trimmed(key.value);
+    if (path->size() == 1 && (*path)[0] == kPriorRecordKey) return go_on_from(value);
     const Column* column = find_column(*path);
     // Series always come with what the columns hold of the Request Attributes Sequence.
     if (column == nullptr || column->sequence == 0) include_.push_back((*path)[0]);
@@ -164,15 +165,54 @@ class Planner {
     if (std::find(kComputed.begin(), kComputed.end(), path->back().value()) != kComputed.end()) {
       return Error::invalid(key.attribute + " can be returned, but not matched");
     }
-    const Level level = column != nullptr ? index::level_of(column->field) : attribute_level((*path)[0]);
+    if (path->size() == 1 && (*path)[0] == kTimezoneOffset && !want_empty) {
+      zone_ = parse_zone(value);
+      if (zone_) return {};
+      return Error::invalid(key.attribute + ": an offset from UTC was expected, such as +0100 or -0330");
+    }
+    const Level level = column != nullptr ? index::level_of(column->field) : level_of((*path)[0]);
     if (level > request_.level) {
       std::string advice = "; search the resource of that level";
       if (column != nullptr && column->field == Field::kModality) advice += ", or use ModalitiesInStudy";
       return Error::invalid(key.attribute + " belongs to the " + to_text(level) + " level" + advice);
     }
-    auto added = column != nullptr ? add_match(*column, value, want_empty) : add_condition(*path, value, want_empty);
-    if (!added) return Error::invalid(key.attribute + ": " + added.error().detail());
+    for (const std::string_view part : values_of(*path, value)) {
+      auto added = column != nullptr ? add_match(*column, part, want_empty) : add_condition(*path, part, want_empty);
+      if (!added) return Error::invalid(key.attribute + ": " + added.error().detail());
+    }
     if (column == nullptr) unindexed_ = key.attribute;
+    return {};
+  }
+
+  /// Private attributes have no level of their own: they are looked for at the one that is searched.
+  [[nodiscard]] Level level_of(dicom::Tag tag) const {
+    return tag.is_private() ? request_.level : attribute_level(tag);
+  }
+
+  /// The values that an entity must all have (multiple value matching, PS3.4 C.2.2.2.8): only where these VRs are.
+  [[nodiscard]] std::vector<std::string_view> values_of(const std::vector<dicom::Tag>& path,
+                                                        std::string_view value) const {
+    static constexpr std::array<std::string_view, 8> kVrs = {"AE", "AS", "AT", "CS", "LO", "PN", "SH", "UC"};
+    const auto* entry = dicom::find_attribute(path.back());
+    if (!request_.multiple_matching || entry == nullptr ||
+        std::find(kVrs.begin(), kVrs.end(), entry->vr) == kVrs.end()) {
+      return {value};
+    }
+    std::vector<std::string_view> values;
+    while (!value.empty()) {
+      const auto cut = std::min(value.find('\\'), value.size());
+      if (const auto part = trimmed(value.substr(0, cut)); !part.empty()) values.push_back(part);
+      value.remove_prefix(std::min(cut + 1, value.size()));
+    }
+    return values;
+  }
+
+  /// An empty Prior Record Key begins at the first record, and asks for the keys.
+  Result<void> go_on_from(std::string_view key) {
+    if (!request_.order.empty()) return Error::invalid("PriorRecordKey goes on in its own order, not with orderby");
+    include_.push_back(kRecordKey);
+    if (key.empty()) return {};
+    GANTRY_LET(plan_.query.after, place_of_record_key(key, request_.level));
     return {};
   }
 
@@ -203,7 +243,7 @@ class Planner {
         match.values.emplace_back(value);
         break;
       case Kind::kName:
-        match.kind = Match::Kind::kName;
+        match.kind = request_.fuzzy ? Match::Kind::kFuzzyName : Match::Kind::kName;
         match.values.emplace_back(value);
         break;
       case Kind::kNumber: GANTRY_TRY(fill_number(match, value)); break;
@@ -251,7 +291,8 @@ class Planner {
 
   Result<void> add_condition(const std::vector<dicom::Tag>& path, std::string_view value, bool want_empty) {
     const auto* entry = dicom::find_attribute(path.back());
-    GANTRY_LET(auto condition, JsonCondition::create(path, entry != nullptr ? entry->vr : "", value, want_empty));
+    GANTRY_LET(auto condition,
+               JsonCondition::create(path, entry != nullptr ? entry->vr : "", value, want_empty, request_.fuzzy));
     plan_.conditions.push_back(std::move(condition));
     return {};
   }
@@ -289,7 +330,7 @@ class Planner {
       include_.push_back((*path)[0]);
     }
     // Attributes of lower levels are not returned (PS3.18 §10.6.3.3).
-    std::erase_if(include_, [this](dicom::Tag tag) { return attribute_level(tag) > request_.level; });
+    std::erase_if(include_, [this](dicom::Tag tag) { return level_of(tag) > request_.level; });
     std::sort(include_.begin(), include_.end());
     include_.erase(std::unique(include_.begin(), include_.end()), include_.end());
     plan_.include.tags = std::move(include_);
@@ -299,8 +340,9 @@ class Planner {
   [[nodiscard]] bool needs_stored_json() const {
     return std::any_of(plan_.include.tags.begin(), plan_.include.tags.end(), [](dicom::Tag tag) {
       const bool computed = std::find(kComputed.begin(), kComputed.end(), tag.value()) != kComputed.end();
+      const bool computed_key = tag == kPriorRecordKey;
       const bool requests = tag.value() == 0x00400275;  // its two columns are not all that the sequence holds
-      return !computed && (requests || find_column({tag}) == nullptr);
+      return !computed && !computed_key && (requests || find_column({tag}) == nullptr);
     });
   }
 
@@ -339,13 +381,37 @@ class Planner {
   const SearchLimits& limits_;
   SearchPlan plan_;
   std::vector<dicom::Tag> include_;
+  std::optional<int> zone_;
   std::string unindexed_;
 };
 
 }  // namespace
 
-bool IncludedAttributes::has(dicom::Tag tag) const noexcept {
-  return all || std::binary_search(tags.begin(), tags.end(), tag);
+bool IncludedAttributes::has(dicom::Tag tag) const noexcept { return all || names(tag); }
+
+bool IncludedAttributes::names(dicom::Tag tag) const noexcept {
+  return std::binary_search(tags.begin(), tags.end(), tag);
+}
+
+std::vector<MatchingKey> matching_keys() {
+  const auto words = [](Kind kind) -> std::string_view {
+    switch (kind) {
+      case Kind::kUid: return "list of UIDs";
+      case Kind::kText: return "single value, wildcard; case counts";
+      case Kind::kCodes: return "single value, wildcard, list; case counts";
+      case Kind::kFolded: return "single value, wildcard; case and accents don't count";
+      case Kind::kName: return "by component group, wildcard, fuzzy; case and accents don't count";
+      case Kind::kDate: return "single date, range";
+      case Kind::kTime: return "single time, range";
+      case Kind::kNumber: return "whole number, by its value";
+    }
+    return "";
+  };
+  std::vector<MatchingKey> keys;
+  for (const Column& column : kColumns) {
+    keys.push_back({column.sequence, column.tag, index::level_of(column.field), words(column.kind)});
+  }
+  return keys;
 }
 
 Result<SearchPlan> plan_search(const SearchRequest& request, const SearchLimits& limits) {

@@ -158,13 +158,16 @@ TEST(SearchPlan, MalformedNumbersAreRefused) {
 }
 
 TEST(SearchPlan, IncludesOfLowerLevelsAreLeftOut) {
-  const auto planned = plan(Level::kStudy, {}, {"00081030", "Modality", "PatientBirthDate", "00091001"});
+  const auto planned = plan(Level::kStudy, {}, {"00081030", "Modality", "PatientBirthDate"});
   ASSERT_TRUE(planned);
   EXPECT_THAT(planned->include.tags, ElementsAre(dicom::Tag(0x00081030), dicom::Tag(0x00100030)));
   EXPECT_FALSE(planned->query.with_attributes) << "both have columns";
-  const auto private_ones = plan(Level::kInstance, {}, {"00091001"});
-  ASSERT_TRUE(private_ones);
-  EXPECT_TRUE(private_ones->query.with_attributes);
+  for (const Level level : {Level::kStudy, Level::kSeries, Level::kInstance}) {
+    const auto private_ones = plan(level, {}, {"00091001"});
+    ASSERT_TRUE(private_ones);
+    EXPECT_THAT(private_ones->include.tags, ElementsAre(dicom::Tag(0x00091001))) << "it has no level of its own";
+    EXPECT_TRUE(private_ones->query.with_attributes);
+  }
   EXPECT_FALSE(plan(Level::kStudy, {}, {"NoSuchField"}));
 }
 
@@ -188,13 +191,54 @@ TEST(SearchPlan, ThePageIsBounded) {
   EXPECT_FALSE(plan_search(request, {}));
 }
 
-TEST(SearchPlan, FuzzyMatchingIsAnsweredWithTheStandardsSentence) {
+// PS3.18 §8.3.4.2: fuzzy matching is of person names, and of nothing else.
+TEST(SearchPlan, FuzzyMatchingChangesPersonNamesAlone) {
   SearchRequest request;
   request.fuzzy = true;
+  request.keys = {{"PatientName", "doe"}, {"ReferringPhysicianName", "who"}, {"StudyDescription", "head"}};
   const auto planned = plan_search(request, {});
   ASSERT_TRUE(planned);
-  EXPECT_THAT(planned->warnings,
-              ElementsAre("The fuzzymatching parameter is not supported. Only literal matching has been performed."));
+  EXPECT_THAT(planned->warnings, IsEmpty());
+  ASSERT_EQ(planned->query.matches.size(), 3U);
+  EXPECT_EQ(planned->query.matches[0].kind, Match::Kind::kFuzzyName);
+  EXPECT_EQ(planned->query.matches[1].kind, Match::Kind::kFuzzyName);
+  EXPECT_EQ(planned->query.matches[2].kind, Match::Kind::kFolded);
+}
+
+// PS3.18 §8.3.4.6, PS3.4 C.2.2.2.8: an entity has all of the values.
+TEST(SearchPlan, MultipleValuesAreAllAskedFor) {
+  SearchRequest request;
+  request.multiple_matching = true;
+  request.keys = {{"ModalitiesInStudy", "CT\\PT"}, {"StudyInstanceUID", "1.2\\1.3"}, {"PatientID", "A\\B"}};
+  auto planned = plan_search(request, {});
+  ASSERT_TRUE(planned);
+  ASSERT_EQ(planned->query.matches.size(), 5U);
+  EXPECT_THAT(planned->query.matches[0].values, ElementsAre("CT"));
+  EXPECT_THAT(planned->query.matches[1].values, ElementsAre("PT"));
+  EXPECT_THAT(planned->query.matches[2].values, ElementsAre("1.2", "1.3")) << "a list of UIDs stays one";
+  request.multiple_matching = false;
+  planned = plan_search(request, {});
+  ASSERT_TRUE(planned);
+  ASSERT_EQ(planned->query.matches.size(), 3U);
+  EXPECT_THAT(planned->query.matches[0].values, ElementsAre("CT", "PT")) << "without the parameter: any of them";
+}
+
+TEST(SearchPlan, APriorRecordKeyHasItsOwnOrder) {
+  SearchRequest request;
+  request.keys = {{"PriorRecordKey", ""}};
+  auto planned = plan_search(request, {});
+  ASSERT_TRUE(planned);
+  EXPECT_THAT(planned->query.after, IsEmpty());
+  EXPECT_TRUE(planned->include.names(dicom::Tag(0x0008041B)));
+  request.keys[0].value = "MXx8fDEuMg";
+  planned = plan_search(request, {});
+  ASSERT_TRUE(planned);
+  EXPECT_THAT(planned->query.after, ElementsAre("", "", "1.2"));
+  request.order = {"PatientID"};
+  EXPECT_FALSE(plan_search(request, {}));
+  EXPECT_THAT(refusal(Level::kStudy, {{"0008041C", "no key"}}), HasSubstr("PriorRecordKey"));
+  EXPECT_THAT(refusal(Level::kStudy, {{"RecordKey", "MXx8fDEuMg"}}), HasSubstr("not matched"));
+  EXPECT_THAT(refusal(Level::kStudy, {{"TimezoneOffsetFromUTC", "CET"}}), HasSubstr("offset"));
 }
 
 TEST(SearchPlan, OrdersByAttributesOfItsLevel) {

@@ -7,6 +7,7 @@
 
 #include "gantry/archive/attribute_level.hpp"
 #include "gantry/archive/json_slice.hpp"
+#include "gantry/archive/record_key.hpp"
 #include "gantry/base/json_text.hpp"
 #include "gantry/dicom/dictionary.hpp"
 #include "gantry/dicom/json_writer.hpp"
@@ -68,8 +69,8 @@ constexpr std::array kInstanceColumns = {
 
 /// Never taken from an instance: what we work out ourselves, and the source's character set, which is not the answer's.
 bool is_computed(std::uint32_t tag) {
-  return tag == 0x00080005 || tag == 0x00080056 || tag == 0x00080061 || tag == 0x00081190 || tag == 0x00201206 ||
-         tag == 0x00201208 || tag == 0x00201209;
+  return tag == 0x00080005 || tag == 0x00080056 || tag == 0x00080061 || tag == 0x0008041B || tag == 0x00081190 ||
+         tag == 0x00201206 || tag == 0x00201208 || tag == 0x00201209;
 }
 
 std::vector<std::string_view> split_values(std::string_view joined) {
@@ -169,6 +170,11 @@ class RowWriter {
     std::string url = std::string(root_) + "/studies/" + row_.study.study.str();
     if (row_.series) url += "/series/" + row_.series->series.str();
     if (row_.instance) url += "/instances/" + row_.instance->sop.str();
+    if (plan_.include.names(Tag(0x0008041B))) {
+      std::string key = R"({"vr":"OB","InlineBinary":")";
+      dicom::append_base64(key, record_key_of(row_));
+      add(0x0008041B, key + "\"}");
+    }
     add(0x00080056, Vr::kCS, "ONLINE");
     add(0x00081190, Vr::kUR, url);
   }
@@ -212,7 +218,9 @@ class RowWriter {
     while (members.next()) {
       const auto tag = dicom::parse_attribute(members.key());
       if (!tag || members.key().size() != 8) return Error::internal("stored JSON has a member that is no tag");
-      if (is_computed(tag->value()) || !plan_.include.has(*tag) || attribute_level(*tag) > plan_.query.level) continue;
+      // A private attribute has no level: above an instance it is given when it was asked for by name.
+      const bool below = attribute_level(*tag) > plan_.query.level && !(tag->is_private() && plan_.include.names(*tag));
+      if (is_computed(tag->value()) || !plan_.include.has(*tag) || below) continue;
       add(tag->value(), std::string(members.value()));
       replace_root(members_.back().json, root_);
     }
@@ -227,6 +235,31 @@ class RowWriter {
 };
 
 }  // namespace
+
+std::vector<ReturnedAttribute> returned_attributes() {
+  std::vector<ReturnedAttribute> all;
+  const auto add = [&all](Level level, const auto& columns) {
+    for (const auto& column : columns) {
+      all.push_back({column.tag, level,
+                     column.given == Given::kAlways      ? "always"
+                     : column.given == Given::kWhenThere ? "when it has a value"
+                                                         : "on request"});
+    }
+  };
+  add(Level::kStudy, kStudyColumns);
+  for (const std::uint32_t tag : {0x00080056U, 0x00081190U, 0x0020000DU, 0x00201206U, 0x00201208U}) {
+    all.push_back({tag, Level::kStudy, "always"});
+  }
+  all.push_back({0x00080061, Level::kStudy, "when it has a value"});
+  all.push_back({0x0008041B, Level::kStudy, "on request, or with PriorRecordKey"});
+  add(Level::kSeries, kSeriesColumns);
+  for (const std::uint32_t tag : {0x0020000EU, 0x00201209U, 0x00400275U})
+    all.push_back({tag, Level::kSeries, "always"});
+  add(Level::kInstance, kInstanceColumns);
+  for (const std::uint32_t tag : {0x00080016U, 0x00080018U}) all.push_back({tag, Level::kInstance, "always"});
+  all.push_back({0x00083002, Level::kInstance, "on request"});
+  return all;
+}
 
 void replace_root(std::string& json, std::string_view root) {
   if (root == kStoredRoot) return;

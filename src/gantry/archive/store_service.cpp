@@ -66,6 +66,9 @@ class StoreService::Impl {
 
   Result<std::unique_ptr<InstanceUpload>> begin(const RequestContext& ctx, std::optional<StudyUid> expected);
 
+  [[nodiscard]] storage::ObjectStore& objects() noexcept { return objects_; }
+  [[nodiscard]] MemoryBudget& budget() noexcept { return budget_; }
+
   [[nodiscard]] Counters counters() const {
     Counters counters;
     counters.stored = stored_;
@@ -309,5 +312,16 @@ Result<std::unique_ptr<InstanceUpload>> StoreService::begin(const RequestContext
 }
 
 StoreService::Counters StoreService::counters() const { return impl_->counters(); }
+
+Result<std::unique_ptr<storage::StagedObject>> StoreService::stage(const RequestContext& ctx) {
+  return impl_->objects().stage(ctx);
+}
+
+MemoryBudget::Share StoreService::memory() { return MemoryBudget::Share(impl_->budget()); }
+
+Result<std::shared_ptr<const OpenFile>> StoreService::open_staged(const RequestContext& ctx,
+                                                                  std::unique_ptr<storage::StagedObject> staged) {
+  return impl_->objects().open_staged(ctx, std::move(staged));
+}
 
 }  // namespace gantry::archive

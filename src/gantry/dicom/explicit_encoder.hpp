@@ -60,6 +60,10 @@ class ExplicitEncoder final : public DataSetHandler {
   std::vector<VrContext> contexts_;
 };
 
+/// What our File Meta groups say of who wrote them (PS3.10 §7.1).
+inline constexpr std::string_view kImplementationClassUid = "2.25.337956140247928426840814834766427841680";
+inline constexpr std::string_view kImplementationVersion = "GANTRY";
+
 /// Appends an element's header in Explicit VR Little Endian. `length` may be kUndefinedLength.
 void append_explicit_head(std::string& out, Tag tag, Vr vr, std::uint32_t length);
 

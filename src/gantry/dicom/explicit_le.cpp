@@ -26,9 +26,6 @@ constexpr ParserLimits kEncoderLimits{
     .nesting = 100'000, .elements = kUnlimited, .value_bytes = 4096, .unknown_sequences = false};
 constexpr Inflater::Limits kInflaterLimits{.bytes = kUnlimited, .ratio = std::numeric_limits<unsigned>::max()};
 
-constexpr std::string_view kImplementationClassUid = "2.25.337956140247928426840814834766427841680";
-constexpr std::string_view kImplementationVersion = "GANTRY";
-
 std::string_view as_text(std::span<const std::byte> bytes) noexcept {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }

@@ -267,6 +267,9 @@ Task<Response> Connection::respond_to(Exchange& exchange, const RequestHead& hea
 
   auto match = edge.router.match(request.method, request.path);
   if (match.route == nullptr) {
+    if (request.method == Method::kOptions && edge.hooks.describe) {
+      if (auto description = edge.hooks.describe(request)) co_return *std::move(description);
+    }
     if (match.allowed.empty()) co_return problem(404, "there is nothing at this path");
     if (request.method == Method::kOptions) {
       Response response;

@@ -24,6 +24,20 @@ class RoutePermission {
 
 using Handler = std::function<Task<Response>(Request&)>;
 
+struct QueryParameter {
+  std::string name;
+  std::string description;
+  std::string type = "string";  ///< of JSON Schema
+};
+
+/// What documentation says of a route beside its summary. Nothing is decided by it.
+struct RouteDoc {
+  std::string section;  ///< of PS3.18, such as "10.4.1.1.2"; "" when it is none of the standard's
+  std::vector<QueryParameter> query;
+  std::vector<std::string> consumes;  ///< media types of the request's body
+  std::vector<std::string> produces;  ///< media types of the answer, the default first
+};
+
 /// One line of the one route table.
 struct Route {
   Method method;
@@ -31,6 +45,7 @@ struct Route {
   RoutePermission permission;
   std::string summary;  ///< one sentence for documentation
   Handler handler;
+  RouteDoc doc = {};
 };
 
 /// Finds the route of a request. GET routes answer HEAD, too. Immutable after construction; safe from all threads.

@@ -83,6 +83,8 @@ struct ServerHooks {
   /// what must be on record before anyone sees the first byte. An error takes the answer's place; what was to be said
   /// is then not said. The number it gives comes back in AccessRecord::ticket.
   std::function<Result<std::uint64_t>(const Request&, const Response&)> answering;
+  /// Answers OPTIONS, before authentication: what can be done at a path is no secret. nullopt: an Allow field says it.
+  std::function<std::optional<Response>(const Request&)> describe;
   std::function<void(const AccessRecord&)> log;
 };
 

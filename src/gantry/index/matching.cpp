@@ -40,6 +40,7 @@ bool in_date_time_range(const Match& match, const std::string& date, const std::
 
 Matcher::Matcher(const Match& match) : match_(&match) {
   if (match.kind == Kind::kFolded) folded_.emplace(match.values[0]);
+  if (match.kind == Kind::kFuzzyName) fuzzy_.emplace(match.values[0]);
   if (match.kind == Kind::kName) name_.emplace(match.values[0]);
 }
 
@@ -50,6 +51,7 @@ bool Matcher::matches(const ValueOf& value_of) const {
   switch (match.kind) {
     case Kind::kEmpty: return whole.empty();
     case Kind::kName: return name_->matches(search_name(whole));
+    case Kind::kFuzzyName: return fuzzy_->matches(search_name(whole));
     case Kind::kFolded: return folded_->matches(search_text(whole));
     case Kind::kRange: return in_range(match, field.kind, whole);
     case Kind::kDateTimeRange: return in_date_time_range(match, whole, value_of(match.time_field));
@@ -84,6 +86,15 @@ std::weak_ordering compare_values(const Order& by, const std::string& a, const s
     }
     default: return directed(a <=> b);
   }
+}
+
+bool is_behind(const SearchQuery& query, const ValueOf& value_of) {
+  if (query.after.empty()) return true;
+  const std::vector<Order> order = full_order(query);
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    if (const auto c = compare_values(order[i], query.after[i], value_of(order[i].field)); c != 0) return c < 0;
+  }
+  return false;
 }
 
 std::vector<Order> full_order(const SearchQuery& query) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "gantry/index/fields.hpp"
+#include "gantry/index/fuzzy_name.hpp"
 #include "gantry/index/search_query.hpp"
 #include "gantry/index/wildcard.hpp"
 
@@ -28,11 +29,15 @@ class Matcher {
   const Match* match_;
   std::optional<FoldedPattern> folded_;
   std::optional<NamePattern> name_;
+  std::optional<FuzzyName> fuzzy_;
 };
 
 /// Less, equal or greater in the order of `field`; numbers that are none come last either way.
 [[nodiscard]] std::weak_ordering compare_values(const Order& by, const std::string& a, const std::string& b);
 /// The query's order made total by the default order (search_query.hpp).
 [[nodiscard]] std::vector<Order> full_order(const SearchQuery& query);
+
+/// Does a hit stand behind the query's place to go on from? True when it has none.
+[[nodiscard]] bool is_behind(const SearchQuery& query, const ValueOf& value_of);
 
 }  // namespace gantry::index

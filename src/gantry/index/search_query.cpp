@@ -1,9 +1,13 @@
 #include "gantry/index/search_query.hpp"
 
 #include "gantry/index/fields.hpp"
+#include "gantry/index/records.hpp"
 
 namespace gantry::index {
 namespace {
+
+constexpr Field kPlaceFields[] = {Field::kStudyDate, Field::kStudyTime,      Field::kStudyUid, Field::kSeriesNumber,
+                                  Field::kSeriesUid, Field::kInstanceNumber, Field::kSopUid};
 
 constexpr std::size_t kPatternBytesMost = 1024;
 constexpr std::size_t kValuesMost = 10'000;
@@ -31,9 +35,11 @@ Result<void> validate_match(const SearchQuery& query, const Match& match) {
     case Match::Kind::kWildcard:
     case Match::Kind::kFolded:
     case Match::Kind::kName:
+    case Match::Kind::kFuzzyName:
       if (values != 1) return Error::invalid(name_of(match.field) + " needs one pattern");
       if (match.values[0].size() > kPatternBytesMost) return Error::invalid(name_of(match.field) + " is too long");
-      if (match.kind == Match::Kind::kName && field.kind != FieldKind::kName) {
+      if ((match.kind == Match::Kind::kName || match.kind == Match::Kind::kFuzzyName) &&
+          field.kind != FieldKind::kName) {
         return Error::invalid(name_of(match.field) + " is no person name");
       }
       if (match.kind == Match::Kind::kFolded && field.kind != FieldKind::kText &&
@@ -74,6 +80,25 @@ Result<void> validate_match(const SearchQuery& query, const Match& match) {
 
 }  // namespace
 
+std::span<const Field> place_fields(Level level) noexcept {
+  return std::span(kPlaceFields).first(level == Level::kStudy ? 3 : level == Level::kSeries ? 5 : 7);
+}
+
+std::vector<std::string> place_of(const SearchRow& row) {
+  const auto number = [](std::string_view text) {
+    const auto key = number_key(text);
+    return key == kNoNumber ? std::string() : std::to_string(key);
+  };
+  const auto& study = row.study;
+  std::vector<std::string> place{date_key(study.attributes.study_date), time_key(study.attributes.study_time),
+                                 study.study.str()};
+  if (row.series) place.insert(place.end(), {number(row.series->attributes.series_number), row.series->series.str()});
+  if (row.instance) {
+    place.insert(place.end(), {number(row.instance->attributes.instance_number), row.instance->sop.str()});
+  }
+  return place;
+}
+
 Result<void> validate(const SearchQuery& query) {
   if (query.matches.size() > kMatchesMost) return Error::invalid("too many conditions");
   if (query.series && query.level == Level::kStudy) return Error::invalid("a search for studies within a series");
@@ -87,6 +112,17 @@ Result<void> validate(const SearchQuery& query) {
   for (const Order& order : query.order) {
     if (level_of(order.field) > query.level) {
       return Error::invalid(name_of(order.field) + " belongs to a level below the search");
+    }
+  }
+  if (!query.after.empty()) {
+    const auto fields = place_fields(query.level);
+    if (!query.order.empty()) return Error::invalid("a place in the default order, and another order");
+    if (query.after.size() != fields.size()) return Error::invalid("the place to go on from is of another level");
+    for (std::size_t i = 0; i < fields.size(); ++i) {
+      const auto kind = traits_of(fields[i]).kind;
+      if ((kind == FieldKind::kDate || kind == FieldKind::kTime) && !is_bound(kind, query.after[i])) {
+        return Error::invalid("the place to go on from has a " + name_of(fields[i]) + " that is none");
+      }
     }
   }
   if (query.order.size() > 16) return Error::invalid("too many sort keys");

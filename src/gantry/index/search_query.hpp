@@ -4,12 +4,15 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "gantry/base/ids.hpp"
 
 namespace gantry::index {
+
+struct SearchRow;
 
 enum class Level { kStudy, kSeries, kInstance };
 
@@ -32,14 +35,16 @@ enum class Field {
 /// One condition; a query's conditions are joined by AND.
 struct Match {
   enum class Kind {
-    kAnyOf,     ///< equals one of `values`, case-sensitive; a multi-valued column by any of its values; numbers by value
+    kAnyOf,  ///< equals one of `values`, case-sensitive; a multi-valued column by any of its values; numbers by value
     kWildcard,  ///< `values[0]` with '*' and '?' (everything else literal), case-sensitive
     kFolded,    ///< `values[0]` with '*' and '?' against the folded column: case and accents don't count (descriptions)
     kName,      ///< the same for person names, by component group: the pattern's groups ("a=i=p") each match theirs; a
                 ///< pattern without '=' matches any group; trailing '^' don't count
-    kRange,     ///< `values` = {from, to}, inclusive, "" is open: dates YYYYMMDD, times HHMMSS.FFFFFF; empty columns don't match
+    kFuzzyName,  ///< kName, or near it: words in any order, by their beginnings, with typos (fuzzy_name.hpp)
+    kRange,  ///< `values` = {from, to}, inclusive, "" is open: dates YYYYMMDD, times HHMMSS.FFFFFF; empty columns don't
+             ///< match
     kDateTimeRange,  ///< {from date, from time, to date, to time} over `field` (a date) and `time_field` combined
-    kEmpty,     ///< the attribute is absent or empty
+    kEmpty,          ///< the attribute is absent or empty
   };
   Field field{};
   Kind kind = Kind::kAnyOf;
@@ -67,6 +72,14 @@ struct SearchQuery {
   std::optional<std::uint64_t> limit;
   bool with_attributes = false;
   bool with_location = false;  ///< instance level
+  /// Only hits behind this place in the default order, which is then the order: values of the fields that
+  /// place_fields() names. Not with `order`.
+  std::vector<std::string> after;
 };
+
+/// What says a hit's place in the default order of a level: its date, time and number fields compare by their keys.
+[[nodiscard]] std::span<const Field> place_fields(Level level) noexcept;
+/// The place of a hit, as keys, of the lowest level that the row has.
+[[nodiscard]] std::vector<std::string> place_of(const SearchRow& row);
 
 }  // namespace gantry::index

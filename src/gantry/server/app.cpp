@@ -15,6 +15,7 @@
 #include "gantry/http/server.hpp"
 #include "gantry/observe/metrics.hpp"
 #include "gantry/server/access.hpp"
+#include "gantry/server/api_description.hpp"
 #include "gantry/server/audit_admin.hpp"
 #include "gantry/server/audit_relay.hpp"
 #include "gantry/server/audit_spool.hpp"
@@ -290,6 +291,9 @@ class App::Parts {
     for (auto& route : credential_routes(credentials)) all.push_back(std::move(route));
     for (auto& route : share_routes(share_pages)) all.push_back(std::move(route));
     for (auto& route : dicomweb::service_routes(web)) all.push_back(std::move(route));
+    all.push_back({http::Method::kGet, "/openapi.json", http::Permission::kPublic, "This description.",
+                   [this](http::Request&) -> Task<http::Response> { co_return api->openapi_answer(); }});
+    api.emplace(all, version());
     site.route_table = describe_routes(all);
     return discreet(std::move(all));
   }
@@ -299,6 +303,7 @@ class App::Parts {
     made.authorize = [this](http::Request& request, http::Permission permission) {
       return authorize(request, permission);
     };
+    made.describe = [this](const http::Request& request) { return api->capabilities(request); };
     made.answering = [this](const http::Request& request, const http::Response& response) {
       return audit_trail.answering(request, response);
     };
@@ -568,6 +573,7 @@ class App::Parts {
   dicomweb::Services web;
   SharePages share_pages;
   Site site;
+  std::optional<ApiDescription> api;  ///< made with the routes
   http::Server server;
   Janitor janitor;
   SeriesWorkers workers;

@@ -47,7 +47,7 @@ Result<void> read_parameters(const http::QueryPairs& query, archive::SearchReque
       GANTRY_LET(request.multiple_matching, parse_flag(name, value));
     } else if (name == "combineddatetime") {
       GANTRY_LET(request.combined_date_time, parse_flag(name, value));
-    } else if (name != "accept") {
+    } else if (name != "accept" && name != "charset") {
       request.keys.push_back({name, value});
     }
   }

@@ -57,10 +57,10 @@ Result<Response> SearchJob::run() {
   set_cache_headers(response, etag);
   if (found.total) response.headers.set("X-Total-Count", std::to_string(*found.total));
   for (const auto& warning : found.warnings) add_warning(response, request.root, warning);
+  // Beyond what is counted, `remaining` are there and more; the standard has no words for that.
   if (found.remaining > 0) {
     add_warning(response, request.root,
-                std::string("There are ") + (found.total ? "" : "at least ") + std::to_string(found.remaining) +
-                    " additional results that can be requested");
+                "There are " + std::to_string(found.remaining) + " additional results that can be requested");
   }
   if (empty && (offer.multipart || settings.empty_search_is_204)) {
     response.status = 204;
@@ -142,6 +142,29 @@ Task<Response> search(Services& services, Request& request, Level level) {
   co_return *std::move(response);
 }
 
+http::RouteDoc search_doc() {
+  http::RouteDoc doc;
+  doc.section = "10.6";
+  doc.query = {
+      {"limit", "The most results.", "integer"},
+      {"offset", "Results to be skipped.", "integer"},
+      {"includefield", "Attributes to be returned, by keyword or tag, separated by commas; or all."},
+      {"fuzzymatching", "Person names match when they come near.", "boolean"},
+      {"emptyvaluematching", "A value of two quotation marks matches what is absent or empty.", "boolean"},
+      {"multiplevaluematching", "All of the values, separated by backslashes, must be there.", "boolean"},
+      {"PriorRecordKey", "Goes on behind the record with this Record Key, as base64url."},
+      {"orderby", "Attributes to order by, descending with a minus sign in front (extension)."},
+      {"combineddatetime", "Ranges of a date and its time are one range (extension).", "boolean"},
+      {"accept", "Stands in for the header field Accept."},
+      {"StudyDate", "A matching key; as any other attribute, by keyword, tag or dotted path."},
+      {"PatientName", "A matching key."},
+      {"PatientID", "A matching key."},
+      {"ModalitiesInStudy", "A matching key; a list matches any of its values."},
+  };
+  doc.produces = {"application/dicom+json", "application/json", "multipart/related; type=\"application/dicom+xml\""};
+  return doc;
+}
+
 }  // namespace
 
 std::vector<http::Route> search_routes(Services& services) {
@@ -150,7 +173,7 @@ std::vector<http::Route> search_routes(Services& services) {
   };
   const std::string& base = services.settings.base_path;
   const auto route = [&](const std::string& pattern, const char* summary, Level level) {
-    return http::Route{http::Method::kGet, base + pattern, http::Permission::kRead, summary, at(level)};
+    return http::Route{http::Method::kGet, base + pattern, http::Permission::kRead, summary, at(level), search_doc()};
   };
   return {
       route("/studies", "Searches for studies.", Level::kStudy),

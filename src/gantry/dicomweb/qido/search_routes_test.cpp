@@ -41,10 +41,7 @@ TEST_F(SearchRoutes, TheStudyListAsTheViewerAsksForIt) {
   EXPECT_EQ(answer.header("Content-Type"), "application/dicom+json");
   EXPECT_EQ(count(answer), 3U);
   EXPECT_THAT(answer.body, HasSubstr("Kopf nativ"));
-  EXPECT_THAT(
-      answer.header("Warning"),
-      HasSubstr(
-          "299 /dicom-web: The fuzzymatching parameter is not supported. Only literal matching has been performed."));
+  EXPECT_EQ(answer.header("Warning"), "") << "fuzzy matching is done";
   EXPECT_EQ(answer.header("X-Total-Count"), "3");
   EXPECT_TRUE(answer.compressible);
 }
@@ -92,6 +89,30 @@ TEST_F(SearchRoutes, MoreResultsAreAnnounced) {
   EXPECT_EQ(last.header("Warning"), "");
   EXPECT_EQ(last.header("X-Total-Count"), "5");
   EXPECT_THAT(get("/studies?limit=5000").header("Warning"), HasSubstr("1000"));
+}
+
+// PS3.18 §8.3.4.2.
+TEST_F(SearchRoutes, FuzzyMatchingForgivesTyposInNames) {
+  store_studies(2);
+  EXPECT_EQ(count(get("/studies?PatientName=Gantri%20test")), 0U);
+  EXPECT_EQ(count(get("/studies?PatientName=Gantri%20test&fuzzymatching=true")), 2U);
+  EXPECT_EQ(count(get("/studies?PatientName=Nobody&fuzzymatching=true")), 0U);
+}
+
+// PS3.18 §10.6.3.3.
+TEST_F(SearchRoutes, ARecordKeyGoesOnWhereItsRecordStood) {
+  store_studies(5);
+  const auto first = get("/studies?limit=2&PriorRecordKey=");
+  EXPECT_EQ(first.header("X-Total-Count"), "5");
+  const auto at = first.body.rfind("\"InlineBinary\":\"") + 16;
+  const auto key = first.body.substr(at, first.body.find('"', at) - at);
+  const auto next = get("/studies?limit=2&PriorRecordKey=" + key.substr(0, key.find('=')));
+  EXPECT_EQ(count(next), 2U);
+  EXPECT_THAT(next.body, AllOf(HasSubstr("1.2.3"), HasSubstr("1.2.4"), Not(HasSubstr("\"1.2.2\""))));
+  EXPECT_EQ(next.header("Warning"), "299 /dicom-web: There are 1 additional results that can be requested");
+  EXPECT_EQ(next.header("X-Total-Count"), "") << "only what follows was counted";
+  EXPECT_EQ(get("/studies?PriorRecordKey=unusable").status, 400);
+  EXPECT_EQ(get("/series?PriorRecordKey=" + key).status, 400) << "of another level";
 }
 
 TEST_F(SearchRoutes, MalformedParametersAreRefusedWithAReason) {

@@ -7,20 +7,19 @@ namespace gantry::dicomweb::stow {
 
 using archive::StoreOutcome;
 
-Result<std::shared_ptr<InstanceReceiver>> InstanceReceiver::open(archive::StoreService& store, RequestContext context,
-                                                                 std::optional<StudyUid> expected,
-                                                                 const BodyForm& form) {
+Result<std::shared_ptr<BodyReceiver>> InstanceReceiver::open(archive::StoreService& store, RequestContext context,
+                                                             std::optional<StudyUid> expected, const BodyForm& form) {
   std::shared_ptr<InstanceReceiver> receiver(new InstanceReceiver(store, std::move(context), std::move(expected)));
   if (form.multipart) {
     GANTRY_LET(auto parser, http::MultipartParser::create(form.boundary, http::MultipartLimits{}));
     receiver->parser_.emplace(std::move(parser));
   }
-  return receiver;
+  return std::shared_ptr<BodyReceiver>(std::move(receiver));
 }
 
 InstanceReceiver::InstanceReceiver(archive::StoreService& store, RequestContext context,
                                    std::optional<StudyUid> expected)
-    : store_(store), context_(std::move(context)), expected_(std::move(expected)) {}
+    : BodyReceiver(store, std::move(context), std::move(expected)) {}
 
 void InstanceReceiver::feed(std::span<const std::byte> bytes) {
   if (parser_) {
@@ -31,7 +30,7 @@ void InstanceReceiver::feed(std::span<const std::byte> bytes) {
   if (!any_byte_ && !bytes.empty()) begin_due_ = any_byte_ = true;
 }
 
-Result<InstanceReceiver::Step> InstanceReceiver::advance() {
+Result<BodyReceiver::Step> InstanceReceiver::advance() {
   using Event = http::MultipartParser::Event;
   if (!parser_) {
     if (begin_due_ && !begin_instance()) return Step::kTooManyOnTheWay;
@@ -51,14 +50,16 @@ Result<InstanceReceiver::Step> InstanceReceiver::advance() {
   }
 }
 
-Result<void> InstanceReceiver::end() {
+Result<BodyReceiver::Step> InstanceReceiver::end() {
   if (!parser_) {
     if (any_byte_) finish_instance();
-    return {};
+    return Step::kNeedMore;
   }
-  auto finished = parser_->finish();
-  if (!finished) abandon();
-  return finished;
+  if (auto finished = parser_->finish(); !finished) {
+    abandon();
+    return std::move(finished).error();
+  }
+  return Step::kNeedMore;
 }
 
 void InstanceReceiver::abandon() {
@@ -66,15 +67,9 @@ void InstanceReceiver::abandon() {
   begin_due_ = false;
 }
 
-OneShot<StoreOutcome> InstanceReceiver::take_oldest() {
-  auto oldest = std::move(on_the_way_.front());
-  on_the_way_.pop_front();
-  return oldest;
-}
-
 /// False when it must be tried again after one of this request's own instances is settled.
 bool InstanceReceiver::begin_instance() {
-  if (on_the_way_.size() >= kOnTheWayMost) return false;
+  if (on_the_way() >= kOnTheWayMost) return false;
   skip_rest_ = false;
   if (parser_ && !holds_an_instance(parser_->headers())) {
     begin_due_ = false;
@@ -89,7 +84,7 @@ bool InstanceReceiver::begin_instance() {
   if (!upload) {
     const bool passes = upload.error().kind() == ErrorKind::kUnavailable;
     // The budget may be held by this very request: its instances give back what they hold when they are committed.
-    if (passes && !on_the_way_.empty()) return false;
+    if (passes && on_the_way() > 0) return false;
     StoreOutcome outcome;
     outcome.failure_reason = passes ? archive::failure::kResources : archive::failure::kProcessing;
     outcome.detail = upload.error().kind() == ErrorKind::kInternal ? "the server failed to begin this instance"
@@ -109,15 +104,13 @@ void InstanceReceiver::write(std::span<const std::byte> bytes) {
 
 void InstanceReceiver::finish_instance() {
   if (!upload_) return;  // it failed at its beginning, and said so
-  on_the_way_.push_back(upload_->finish());
+  await(upload_->finish());
   upload_.reset();
 }
 
 void InstanceReceiver::fail(StoreOutcome outcome) {
   upload_.reset();
-  OneShot<StoreOutcome> shot;
-  shot.set(std::move(outcome));
-  on_the_way_.push_back(std::move(shot));
+  settle(std::move(outcome));
 }
 
 }  // namespace gantry::dicomweb::stow

@@ -10,7 +10,7 @@ namespace gantry::dicomweb::stow {
 namespace {
 
 constexpr const char* kTaken =
-    R"(send multipart/related; type="application/dicom"; boundary=…, or a single application/dicom body)";
+    R"(send multipart/related; type="application/dicom"; boundary=…, a single application/dicom body, or metadata with bulk data (type="application/dicom+json" or "application/dicom+xml"))";
 
 std::string lower(std::string_view text) {
   std::string out(text);
@@ -39,17 +39,18 @@ Result<BodyForm> body_form(const http::Headers& headers) {
   }
   // RFC 2387 asks for `type`; senders that leave it out mean the only thing that is stored here.
   const std::string root = lower(type->parameter("type").value_or("application/dicom"));
-  if (root == "application/dicom+json" || root == "application/dicom+xml") {
-    return Error::unsupported("storing metadata and bulk data apart (" + root + ") comes in a later version; " +
-                              kTaken);
-  }
-  if (root != "application/dicom") {
+  BodyForm form;
+  form.multipart = true;
+  if (root == "application/dicom+json") form.kind = BodyForm::Kind::kJson;
+  if (root == "application/dicom+xml") form.kind = BodyForm::Kind::kXml;
+  if (form.kind == BodyForm::Kind::kInstances && root != "application/dicom") {
     return Error::unsupported("multipart/related with type \"" + root + "\" can't be stored: " + kTaken);
   }
   const auto boundary = type->parameter("boundary");
   if (!boundary || boundary->empty())
     return Error::invalid("Content-Type has no boundary: the parts can't be told apart");
-  return BodyForm{true, std::string(*boundary)};
+  form.boundary = *boundary;
+  return form;
 }
 
 bool holds_an_instance(const http::Headers& part_headers) {

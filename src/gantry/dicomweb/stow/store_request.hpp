@@ -11,8 +11,14 @@ namespace gantry::dicomweb::stow {
 
 /// How the body of a store request is cut (PS3.18 §10.5.1.2, §8.6.1).
 struct BodyForm {
+  enum class Kind {
+    kInstances,  ///< Part 10 files
+    kJson,       ///< DICOM JSON and bulk data parts (PS3.18 §10.5.1.2)
+    kXml,        ///< the Native DICOM Model and bulk data parts
+  };
   bool multipart = false;
   std::string boundary;  ///< of multipart bodies, unquoted
+  Kind kind = Kind::kInstances;
 };
 
 /// What Content-Type and Content-Encoding announce. Errors: kInvalid (400: no boundary, unreadable), kUnsupported (415:

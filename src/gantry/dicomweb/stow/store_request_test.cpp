@@ -45,11 +45,14 @@ TEST(StoreRequest, RefusesOtherMediaTypesAndSaysWhatIsTaken) {
   EXPECT_EQ(form_of(nullptr).error().kind(), ErrorKind::kUnsupported);
 }
 
-TEST(StoreRequest, SaysThatMetadataApartFromBulkDataComesLater) {
-  const auto form = form_of(R"(multipart/related; type="application/dicom+json"; boundary=x)");
-  ASSERT_FALSE(form);
-  EXPECT_EQ(form.error().kind(), ErrorKind::kUnsupported);
-  EXPECT_THAT(form.error().detail(), HasSubstr("later version"));
+// PS3.18 §10.5.1.2.
+TEST(StoreRequest, MetadataMayComeApartFromBulkData) {
+  const auto json = form_of(R"(multipart/related; type="application/dicom+json"; boundary=x)");
+  ASSERT_TRUE(json);
+  EXPECT_EQ(json->kind, BodyForm::Kind::kJson);
+  const auto xml = form_of(R"(multipart/related; boundary=x; type=application/dicom+xml)");
+  ASSERT_TRUE(xml);
+  EXPECT_EQ(xml->kind, BodyForm::Kind::kXml);
 }
 
 TEST(StoreRequest, RefusesAMissingBoundaryAndACompressedBody) {

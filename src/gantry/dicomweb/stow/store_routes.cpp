@@ -8,6 +8,7 @@
 #include "gantry/archive/delete_service.hpp"
 #include "gantry/dicomweb/services.hpp"
 #include "gantry/dicomweb/stow/instance_receiver.hpp"
+#include "gantry/dicomweb/stow/metadata_receiver.hpp"
 #include "gantry/dicomweb/stow/service_root.hpp"
 #include "gantry/dicomweb/stow/store_answer.hpp"
 #include "gantry/dicomweb/stow/store_request.hpp"
@@ -17,8 +18,8 @@ namespace {
 
 using http::Request;
 using http::Response;
-using stow::InstanceReceiver;
-using Step = InstanceReceiver::Step;
+using stow::BodyReceiver;
+using Step = BodyReceiver::Step;
 
 stow::BrokenBody broken_body(const Error& error) {
   switch (error.kind()) {
@@ -32,7 +33,7 @@ stow::BrokenBody broken_body(const Error& error) {
 
 /// Moves the body into the receiver, a chunk and a hop to the disk pool at a time. Outcomes come in the order of the
 /// parts, because only the oldest is ever awaited.
-Task<Result<void>> receive(Services& services, Request& request, std::shared_ptr<InstanceReceiver> receiver,
+Task<Result<void>> receive(Services& services, Request& request, std::shared_ptr<BodyReceiver> receiver,
                            std::vector<archive::StoreOutcome>& outcomes) {
   const std::string_view lane = request.context.tenant.view();
   for (;;) {
@@ -49,8 +50,14 @@ Task<Result<void>> receive(Services& services, Request& request, std::shared_ptr
       outcomes.push_back(co_await oldest.take());
     }
   }
-  auto work = [receiver] { return receiver->end(); };
-  co_return co_await run_admitted(services.disk_pool, lane, std::move(work));
+  for (;;) {
+    auto work = [receiver] { return receiver->end(); };
+    auto step = co_await run_admitted(services.disk_pool, lane, std::move(work));
+    if (!step) co_return std::move(step).error();
+    if (*step == Step::kNeedMore) co_return Result<void>();
+    auto oldest = receiver->take_oldest();
+    outcomes.push_back(co_await oldest.take());
+  }
 }
 
 Task<Response> store(Services& services, Request& request, std::optional<StudyUid> study) {
@@ -63,7 +70,10 @@ Task<Response> store(Services& services, Request& request, std::optional<StudyUi
 
   // The one step that the disk pool may refuse: before the body is read, so that a full server says 503 at once.
   auto begin = [&services, context = request.context, study, form = *form] {
-    return InstanceReceiver::open(services.store, context, study, form);
+    if (form.kind != stow::BodyForm::Kind::kInstances) {
+      return stow::MetadataReceiver::open(services.store, context, study, form);
+    }
+    return stow::InstanceReceiver::open(services.store, context, study, form);
   };
   auto receiver = co_await run_on(services.disk_pool, request.context.tenant.view(), std::move(begin));
   if (!receiver) co_return http::problem(receiver.error());
@@ -122,9 +132,15 @@ std::vector<http::Route> store_routes(Services& services) {
   const std::string series = study + "/series/{series}";
   using http::Method;
   using http::Permission;
+  http::RouteDoc storing;
+  storing.section = "10.5";
+  storing.consumes = {"multipart/related; type=\"application/dicom\"", "application/dicom",
+                      "multipart/related; type=\"application/dicom+json\"",
+                      "multipart/related; type=\"application/dicom+xml\""};
+  storing.produces = {"application/dicom+json", "application/json", "application/dicom+xml"};
   return {
-      {Method::kPost, studies, Permission::kWrite, "Stores instances.", to_any},
-      {Method::kPost, study, Permission::kWrite, "Stores instances of one study.", to_study},
+      {Method::kPost, studies, Permission::kWrite, "Stores instances.", to_any, storing},
+      {Method::kPost, study, Permission::kWrite, "Stores instances of one study.", to_study, storing},
       {Method::kDelete, study, Permission::kDelete, "Deletes a study.", away},
       {Method::kDelete, series, Permission::kDelete, "Deletes a series.", away},
       {Method::kDelete, series + "/instances/{instance}", Permission::kDelete, "Deletes an instance.", away},

@@ -165,6 +165,56 @@ TEST_F(StoreRoutes, TakesTheFormThatViewersSend) {
   EXPECT_THAT(text_of(answer), HasSubstr("http://pacs.example/dicom-web/studies/1.2/series/1.2.1/instances/1.9"));
 }
 
+/// Metadata of an instance whose Pixel Data is the part `pixels`.
+std::string metadata(const std::string& sop, const std::string& pixels) {
+  return R"({"00080016":{"vr":"UI","Value":["1.2.840.10008.5.1.4.1.1.7"]},"00080018":{"vr":"UI","Value":[")" + sop +
+         R"("]},"0020000D":{"vr":"UI","Value":["1.2"]},"0020000E":{"vr":"UI","Value":["1.2.3"]},)" +
+         R"("7FE00010":{"vr":"OB","BulkDataURI":")" + pixels + R"("}})";
+}
+
+// PS3.18 §10.5.1.2.
+TEST_F(StoreRoutes, TakesMetadataAndBulkDataInParts) {
+  std::string list = "[";
+  std::string bulk;
+  for (int i = 0; i < 100; ++i) {
+    const auto number = std::to_string(i);
+    list += (i > 0 ? "," : "") + metadata("1.9." + number, "bulk/" + number);
+    bulk += part("pixels of " + number,
+                 "Content-Type: application/octet-stream\r\nContent-Location: bulk/" + number + "\r\n");
+  }
+  const std::string type = R"(multipart/related; type="application/dicom+json"; boundary=B)";
+  const std::string body = part(list + "]", "Content-Type: application/dicom+json\r\n") + bulk + "--B--\r\n";
+  for (const std::size_t step : {100UL, 100'000UL}) {
+    const auto answer = send(http::Method::kPost, "/dicom-web/studies", {}, type, body, step);
+    EXPECT_EQ(answer.status, 200) << text_of(answer);
+    EXPECT_EQ(held(), 100U) << "the same again changes nothing";
+  }
+  EXPECT_EQ(objects(), 100U) << "parts leave nothing behind";
+}
+
+TEST_F(StoreRoutes, OneInstanceOfMetadataFailsAlone) {
+  const std::string type = R"(multipart/related; type="application/dicom+json"; boundary=B)";
+  const std::string list =
+      "[" + metadata("1.9.1", "here") + "," + metadata("1.9.2", "nowhere") + R"(,{"00080018":{"vr":"UI"}}])";
+  const std::string bulk = part("pixels", "Content-Type: application/octet-stream\r\nContent-Location: here\r\n");
+  const auto answer = send(http::Method::kPost, "/dicom-web/studies", {}, type,
+                           part(list, "Content-Type: application/dicom+json\r\n") + bulk + "--B--");
+  EXPECT_EQ(answer.status, 202) << text_of(answer);
+  EXPECT_THAT(text_of(answer), HasSubstr("7FE00010 names a BulkDataURI"));
+  EXPECT_EQ(held(), 1U);
+  const auto other =
+      send(http::Method::kPost, "/dicom-web/studies/{study}", {{"study", "1.7"}}, type,
+           part("[" + metadata("1.9.3", "here") + "]", "Content-Type: application/dicom+json\r\n") + bulk + "--B--");
+  EXPECT_EQ(other.status, 409) << "another study than the URL's";
+  for (const auto& broken : {part("[{", "Content-Type: application/dicom+json\r\n") + "--B--",
+                             part("[]", "Content-Type: application/dicom+json\r\n"),
+                             part("x", "Content-Type: application/octet-stream\r\n") + "--B--",
+                             part("<a/>", "Content-Type: application/dicom+xml\r\n") + "--B--", std::string("--B--")}) {
+    EXPECT_EQ(send(http::Method::kPost, "/dicom-web/studies", {}, type, broken).status, 400) << broken;
+  }
+  EXPECT_EQ(held(), 1U);
+}
+
 TEST_F(StoreRoutes, TakesASingleInstanceAsTheBody) {
   const auto answer =
       send(http::Method::kPost, "/dicom-web/studies", {}, "application/dicom", ct_slice("1.2", "1.9"), 33);

@@ -16,6 +16,10 @@ Task<http::Response> retrieve_metadata(Services& services, http::Request& reques
 Task<http::Response> retrieve_frames(Services& services, http::Request& request);
 /// GET …/bulkdata/{path...} (§10.4.1.1.5).
 Task<http::Response> retrieve_bulk_data(Services& services, http::Request& request);
+/// GET …/bulkdata at three levels: all bulk data below, a part each.
+Task<http::Response> retrieve_all_bulk_data(Services& services, http::Request& request);
+/// GET …/pixeldata of a study or series.
+Task<http::Response> retrieve_all_pixel_data(Services& services, http::Request& request);
 /// GET …/pixeldata (§10.4.1.1.7).
 Task<http::Response> retrieve_pixel_data(Services& services, http::Request& request);
 /// GET /wado?requestType=WADO… (PS3.18 §9).

@@ -6,6 +6,7 @@
 
 #include "gantry/dicom/explicit_le.hpp"
 #include "gantry/dicomweb/wado/pixel_streams.hpp"
+#include "gantry/dicomweb/wado/zip_stream.hpp"
 
 namespace gantry::dicomweb::wado {
 namespace {
@@ -112,6 +113,35 @@ Task<Result<void>> add_instance(Services& services, const RequestContext& contex
   if (!stream) co_return std::move(stream).error();
   plan.add(http::Produced{*std::move(stream), std::nullopt});
   co_return Result<void>();
+}
+
+InstanceParts instance_zip(Services& services, const RequestContext& context, archive::InstanceList list,
+                           const SyntaxWish& wish) {
+  const bool strict = services.settings.strict_transfer_syntax, sanitize = services.settings.sanitize_preamble;
+  const auto name_of = [](const archive::ListedInstance& instance) {
+    return instance.series.str() + "/" + instance.sop.str() + ".dcm";
+  };
+  InstanceParts made;
+  std::vector<std::pair<std::size_t, std::uint64_t>> sizes;
+  for (const auto& instance : list.first) {
+    if (delivery_of(instance.transfer_syntax, wish, strict) != Delivery::kStored) break;
+    sizes.emplace_back(name_of(instance).size(), instance.size);
+  }
+  if (sizes.size() == list.first.size()) made.length = zip_length(sizes);
+  auto next = [&services, context, list = std::move(list), wish, strict, sanitize, name_of,
+               i = std::size_t{0}]() mutable -> Result<std::optional<ZipEntry>> {
+    if (i == list.first.size()) return std::optional<ZipEntry>();
+    const archive::ListedInstance& instance = list.first[i++];
+    const auto delivery = delivery_of(instance.transfer_syntax, wish, strict);
+    if (!delivery) return Error::unavailable("the study changed while it was being sent");
+    GANTRY_LET(auto file, services.retrieves.open(context, instance));
+    ZipEntry entry;
+    entry.name = name_of(instance);
+    entry.open = [file = std::move(file), how = *delivery, sanitize] { return open_stream(file, how, sanitize); };
+    return std::optional(std::move(entry));
+  };
+  made.stream = zip_stream(std::move(next));
+  return made;
 }
 
 InstanceParts instance_parts(Services& services, const RequestContext& context, archive::InstanceList list,

@@ -26,4 +26,8 @@ struct InstanceParts {
                                            archive::InstanceList list, const SyntaxWish& wish,
                                            const std::string& study_root, MultipartPlan parts);
 
+/// The same instances as a ZIP archive of files "SERIES/INSTANCE.dcm".
+[[nodiscard]] InstanceParts instance_zip(Services& services, const RequestContext& context, archive::InstanceList list,
+                                         const SyntaxWish& wish);
+
 }  // namespace gantry::dicomweb::wado

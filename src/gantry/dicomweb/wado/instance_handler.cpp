@@ -12,6 +12,7 @@
 #include "gantry/dicomweb/wado/handlers.hpp"
 #include "gantry/dicomweb/wado/instance_body.hpp"
 #include "gantry/dicomweb/wado/instance_path.hpp"
+#include "gantry/dicomweb/wado/zip_stream.hpp"
 
 namespace gantry::dicomweb::wado {
 namespace {
@@ -21,15 +22,27 @@ using http::Response;
 
 constexpr std::string_view kDicom = "application/dicom";
 
+constexpr std::string_view kZip = "application/zip";
+
 struct Wanted {
   bool multipart = true;
+  bool zip = false;
   SyntaxWish wish;
 };
 
 /// What the client gets of instances kept in these transfer syntaxes, or the 406.
 std::variant<Wanted, Response> negotiate(const Settings& settings, const std::vector<AcceptedRange>& ranges,
                                          const std::vector<std::string>& stored, bool single_part) {
-  const auto can = instance_offers(stored, settings.strict_transfer_syntax, single_part);
+  auto can = instance_offers(stored, settings.strict_transfer_syntax, single_part);
+  // Whatever can be had in parts can be had as an archive of files (PS3.18 Table 8.7.3-1), when that is asked for.
+  for (std::size_t i = 0, parts = can.offers.size(); i < parts; ++i) {
+    if (!can.offers[i].multipart) continue;
+    Offer archive = can.offers[i];
+    archive.multipart = false;
+    archive.media_type = kZip;
+    can.offers.push_back(std::move(archive));
+    can.wishes.push_back(can.wishes[i]);
+  }
   const Offer* offer = choose(ranges, can.offers);
   if (offer == nullptr) {
     const bool compressed = std::any_of(stored.begin(), stored.end(), [](const std::string& syntax) {
@@ -38,14 +51,29 @@ std::variant<Wanted, Response> negotiate(const Settings& settings, const std::ve
     });
     return not_acceptable(can.offers, compressed ? no_decoder_hint() : std::string());
   }
-  return Wanted{offer->multipart, can.wishes[static_cast<std::size_t>(offer - can.offers.data())]};
+  return Wanted{offer->multipart, offer->media_type == kZip,
+                can.wishes[static_cast<std::size_t>(offer - can.offers.data())]};
 }
 
 std::string form_of(const Settings& settings, const Wanted& wanted, std::string_view root) {
-  std::string form = wanted.multipart ? "multipart " : "single ";
+  std::string form = wanted.multipart ? "multipart " : wanted.zip ? "zip " : "single ";
   form.append(wanted.wish).append(settings.strict_transfer_syntax ? " strict" : "");
   form.append(settings.sanitize_preamble ? " sanitized " : " ");
   return form.append(root);
+}
+
+Response zip_answer(Services& services, const RequestContext& context, archive::InstanceList list, const Wanted& wanted,
+                    const std::string& etag, const std::string& name) {
+  if (list.more != nullptr || list.first.size() > kZipEntriesMost) {
+    return http::problem(413, "so many instances are not put into one archive; ask for it series by series");
+  }
+  Response response;
+  response.headers.set("Content-Type", std::string(kZip));
+  response.headers.set("Content-Disposition", "attachment; filename=\"" + name + ".zip\"");
+  set_cache_headers(response, etag);
+  auto body = instance_zip(services, context, std::move(list), wanted.wish);
+  response.body.add(http::Produced{std::move(body.stream), body.length});
+  return response;
 }
 
 Task<Response> retrieve_one(Services& services, Request& request, const InstancePath& path,
@@ -63,6 +91,12 @@ Task<Response> retrieve_one(Services& services, Request& request, const Instance
   const std::string etag = make_etag({"instance", request.context.tenant.view(), instance->object_key.view(),
                                       form_of(services.settings, wanted, root)});
   if (auto unchanged = not_modified(request.headers, etag)) co_return *std::move(unchanged);
+
+  if (wanted.zip) {
+    archive::InstanceList list;
+    list.first.push_back(listed(*instance));
+    co_return zip_answer(services, request.context, std::move(list), wanted, etag, path.sop->str());
+  }
 
   http::BodyPlan bytes;
   auto added = co_await add_instance(services, request.context, instance, delivery, bytes);
@@ -113,6 +147,11 @@ Task<Response> retrieve_many(Services& services, Request& request, const Instanc
   const std::string etag = make_etag({"instances", request.context.tenant.view(), path.to_string(),
                                       std::to_string(listing.version), form_of(services.settings, wanted, root)});
   if (auto unchanged = not_modified(request.headers, etag)) co_return *std::move(unchanged);
+
+  if (wanted.zip) {
+    const std::string name = path.series ? path.series->str() : path.study.str();
+    co_return zip_answer(services, request.context, std::move(listing.list), wanted, etag, name);
+  }
 
   MultipartPlan parts(etag, services.settings);
   Response response;

@@ -31,6 +31,10 @@ Result<InstancePath> instance_path(const http::Request& request) {
   return path;
 }
 
+archive::ListedInstance listed(const archive::LocatedInstance& instance) {
+  return {instance.series, instance.sop, instance.transfer_syntax, instance.object_key, instance.size};
+}
+
 Task<Result<archive::InstancePtr>> find_instance(Services& services, const RequestContext& context,
                                                  const InstancePath& path) {
   auto warm = co_await services.retrieves.find(context, path.study, *path.series, *path.sop);

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "gantry/archive/instance_cache.hpp"
+#include "gantry/archive/retrieve_service.hpp"
 #include "gantry/base/task.hpp"
 #include "gantry/dicomweb/services.hpp"
 #include "gantry/http/message.hpp"
@@ -27,5 +27,8 @@ struct InstancePath {
 /// The instance: from memory at once, on this io thread; else found by a worker. `path` has all three UIDs.
 Task<Result<archive::InstancePtr>> find_instance(Services& services, const RequestContext& context,
                                                  const InstancePath& path);
+
+/// A list's line of an instance that was found.
+[[nodiscard]] archive::ListedInstance listed(const archive::LocatedInstance& instance);
 
 }  // namespace gantry::dicomweb::wado

@@ -11,6 +11,7 @@
 #include "gantry/dicomweb/representation.hpp"
 #include "gantry/dicomweb/wado/handlers.hpp"
 #include "gantry/dicomweb/wado/instance_path.hpp"
+#include "gantry/dicomweb/wado/metadata_filter.hpp"
 #include "gantry/dicomweb/wado/prepared_body.hpp"
 #include "gantry/http/compression.hpp"
 #include "gantry/http/conditional.hpp"
@@ -32,9 +33,10 @@ struct MetadataJob {
   std::optional<std::uint64_t> version;  ///< the same as a number, of series and study
   archive::PreparedPtr documents;        ///< what to answer with; null: the rows
   http::Headers headers;                 ///< of the request, as far as they matter here
+  MetadataFilter filter;
 
-  /// Prepared documents hold series as JSON.
-  [[nodiscard]] bool takes_prepared() const { return !path.sop && !offer.multipart; }
+  /// Prepared documents hold whole series as JSON.
+  [[nodiscard]] bool takes_prepared() const { return !path.sop && !offer.multipart && !filter.active(); }
   /// They have one root. With another one they are read and rewritten, which is not for io threads.
   [[nodiscard]] bool rewrites() const { return root != archive::kStoredRoot; }
   [[nodiscard]] Result<Response> prepared(const archive::PreparedPtr& metadata) const;
@@ -51,7 +53,7 @@ struct MetadataJob {
 };
 
 std::string MetadataJob::etag_of(std::string_view now) const {
-  return make_etag({"metadata", context.tenant.view(), path.to_string(), now, offer.media_type, root});
+  return make_etag({"metadata", context.tenant.view(), path.to_string(), now, offer.media_type, root, filter.name()});
 }
 
 enum class Coding { kNone, kGzip, kZstd };
@@ -104,9 +106,12 @@ Result<Response> MetadataJob::prepared(const archive::PreparedPtr& metadata) con
 Result<http::Segment> MetadataJob::body(std::string_view etag) const {
   GANTRY_LET(auto rows, services->retrieves.metadata(context, path.study, path.series, path.sop));
   const bool xml = offer.multipart;
-  NextObject next = [rows = std::move(rows), uris = root, xml]() -> Result<std::optional<std::string>> {
+  NextObject next = [rows = std::move(rows), uris = root, xml, kept = filter]() -> Result<std::optional<std::string>> {
     GANTRY_LET(auto object, rows->next());
     if (!object) return object;
+    if (kept.active()) {
+      GANTRY_LET(object, kept.apply(*object));
+    }
     archive::replace_root(*object, uris);
     if (!xml) return object;
     GANTRY_LET(auto document, native_model_xml(*object));
@@ -153,7 +158,11 @@ Task<Response> retrieve_metadata(Services& services, Request& request) {
   const Offer* offer = choose(ranges, data_set_offers());
   if (offer == nullptr) co_return not_acceptable(data_set_offers());
 
+  auto filter = MetadataFilter::create(*query);
+  if (!filter) co_return http::problem(filter.error());
+
   MetadataJob job;
+  job.filter = *std::move(filter);
   job.services = &services;
   job.context = request.context;
   job.path = *path;

@@ -342,10 +342,10 @@ TEST_F(RetrieveRoutes, AFrameOfManyFragmentsIsOneSegment) {
   EXPECT_EQ(answer.segments, 1U);
 }
 
-TEST_F(RetrieveRoutes, BulkDataWithoutAPathIsNoPixelData) {
+TEST_F(RetrieveRoutes, BulkDataWithoutAPathIsAllOfIt) {
   archive_.store(part10_file(native()));
-  EXPECT_EQ(get(std::string(kInstance) + "/bulkdata").status, 404);
-  EXPECT_EQ(get(std::string(kInstance) + "/bulkdata/").status, 404);
+  EXPECT_EQ(parts_of(get(std::string(kInstance) + "/bulkdata")).size(), 1U);
+  EXPECT_EQ(get(std::string(kInstance) + "/bulkdata/").status, 404) << "a path that is missing";
   EXPECT_EQ(get(std::string(kInstance) + "/bulkdata/pixeldata").status, 404);
 }
 

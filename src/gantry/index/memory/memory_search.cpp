@@ -39,7 +39,8 @@ Result<std::vector<MemoryIndex::Hit>> MemoryIndex::hits(const RequestContext& ct
   const std::vector<Matcher> matchers(query.matches.begin(), query.matches.end());
   const auto take = [&](const Hit& hit) {
     const ValueOf value_of = [&hit](Field field) { return hit.value(field); };
-    if (std::all_of(matchers.begin(), matchers.end(), [&](const Matcher& m) { return m.matches(value_of); })) {
+    if (std::all_of(matchers.begin(), matchers.end(), [&](const Matcher& m) { return m.matches(value_of); }) &&
+        is_behind(query, value_of)) {
       found.push_back(hit);
     }
   };

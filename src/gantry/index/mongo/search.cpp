@@ -218,6 +218,11 @@ Document Search::study_filter() const {
     }
     if (const auto lookup = lookup_of(match); lookup && lookup->of_study) all.push_back(terms_condition(*lookup));
   }
+  if (!query_.after.empty()) {
+    Document date;
+    date.text("$lte", date_key(query_.after[0]));
+    all.push_back(wrapped("study_date_key", date));
+  }
   Document filter;
   if (!studies_) filter.text("tenant_id", tenant_.view());
   if (!all.empty()) filter.documents("$and", all);
@@ -390,7 +395,10 @@ Result<bool> Search::below_series(const std::vector<Series>& group, const Visit&
 
 Result<void> Search::all(const Visit& visit) {
   details_ = false;
-  return walk(false, visit);
+  return walk(false, [&](const Hit& hit) -> Result<bool> {
+    if (!is_behind(query_, [&hit](Field field) { return hit.value(field); })) return true;
+    return visit(hit);
+  });
 }
 
 Result<void> Search::page(const Visit& visit) {
@@ -399,6 +407,7 @@ Result<void> Search::page(const Visit& visit) {
       query_.limit ? query_.offset + std::min(*query_.limit, UINT64_MAX - query_.offset) : UINT64_MAX;
   std::uint64_t seen = 0;
   const Visit paged = [&](const Hit& hit) -> Result<bool> {
+    if (!is_behind(query_, [&hit](Field field) { return hit.value(field); })) return true;
     if (seen++ < query_.offset) return true;
     GANTRY_LET(const bool more, visit(hit));
     return more && seen < end;

@@ -4,6 +4,7 @@
 
 #include "gantry/index/fields.hpp"
 #include "gantry/index/fold.hpp"
+#include "gantry/index/fuzzy_name.hpp"
 #include "gantry/index/wildcard.hpp"
 
 namespace gantry::index::sql {
@@ -195,6 +196,43 @@ bool lookup_name(TermLookup& lookup, const Match& match) {
   return true;
 }
 
+bool lookup_fuzzy_name(TermLookup& lookup, const Match& match) {
+  const NamePattern pattern(match.values[0]);
+  std::size_t group = 0;
+  while (group < pattern.groups().size() && pattern.is_universal(group)) ++group;
+  if (group == pattern.groups().size()) return false;
+  const FoldedPattern& folded = pattern.groups()[group];
+  if (folded.matches(std::string(folded.carets(), '^'))) return false;  // also meets names without this group
+  std::string_view source = match.values[0];
+  for (std::size_t i = 0; i < group; ++i) source.remove_prefix(source.find('=') + 1);
+  lookup.pattern = source.substr(0, source.find('='));
+  lookup.check = TermLookup::Check::kFuzzyName;
+  return true;
+}
+
+// As far as the database can say it: the literal match, or of each word some anchor.
+void write_near_name(Text& sql, std::string_view text, const std::string& pattern) {
+  const Dialect& dialect = sql.dialect();
+  const FuzzyName fuzzy(pattern);
+  sql << "(";
+  dialect.person_name(sql, text, pattern);
+  if (!fuzzy.words().empty()) {
+    sql << " OR (";
+    bool first = true;
+    for (const FuzzyName::Word& word : fuzzy.words()) {
+      sql << (first ? "(" : " AND (");
+      for (std::size_t i = 0; i < word.anchors.size(); ++i) {
+        if (i > 0) sql << " OR ";
+        dialect.folded(sql, text, "*" + word.anchors[i] + "*");
+      }
+      sql << ")";
+      first = false;
+    }
+    sql << ")";
+  }
+  sql << ")";
+}
+
 }  // namespace
 
 std::string_view alias_of(Level level) noexcept {
@@ -228,6 +266,10 @@ bool write_condition(Text& sql, const Match& match) {
       }
       break;
     case Kind::kName: dialect.person_name(sql, column + "_fold", match.values[0]); break;
+    case Kind::kFuzzyName:
+      if (dialect.fuzzy_name(sql, column + "_fold", match.values[0])) break;
+      write_near_name(sql, column + "_fold", match.values[0]);
+      return false;
     case Kind::kRange: write_range(sql, match); break;
     case Kind::kDateTimeRange: write_date_time_range(sql, match); break;
     case Kind::kEmpty: sql << column << " = ''"; break;
@@ -240,7 +282,9 @@ bool meets_unwritten(const SearchRow& row, const Match& match) {
   const dicom::QidoAttributes& attributes = traits.level == Level::kStudy    ? row.study.attributes
                                             : traits.level == Level::kSeries ? row.series->attributes
                                                                              : row.instance->attributes;
-  return FoldedPattern(match.values[0]).matches(search_text(attributes.*traits.member));
+  const std::string& value = attributes.*traits.member;
+  if (match.kind == Kind::kFuzzyName) return FuzzyName(match.values[0]).matches(search_name(value));
+  return FoldedPattern(match.values[0]).matches(search_text(value));
 }
 
 std::optional<TermLookup> term_lookup(const Dialect& dialect, const Match& match) {
@@ -258,6 +302,7 @@ std::optional<TermLookup> term_lookup(const Dialect& dialect, const Match& match
     case Kind::kWildcard: usable = match.field != Field::kModality && lookup_wildcard(lookup, match, kind); break;
     case Kind::kFolded: usable = lookup_folded(lookup, match, kind); break;
     case Kind::kName: usable = lookup_name(lookup, match); break;
+    case Kind::kFuzzyName: usable = lookup_fuzzy_name(lookup, match); break;
     case Kind::kRange:
       if (kind == FieldKind::kDate) {
         const KeyRange range = key_range(match);
@@ -303,6 +348,9 @@ void write_lookup(Text& sql, const TermLookup& lookup) {
     case TermLookup::Check::kWildcard: dialect.wildcard(sql, "t.term", lookup.pattern); break;
     case TermLookup::Check::kFolded: dialect.folded(sql, "t.term", lookup.pattern); break;
     case TermLookup::Check::kName: dialect.person_name(sql, "t.term", lookup.pattern); break;
+    case TermLookup::Check::kFuzzyName:
+      if (!dialect.fuzzy_name(sql, "t.term", lookup.pattern)) write_near_name(sql, "t.term", lookup.pattern);
+      break;
   }
   if (dialect.term_bytes_most() != SIZE_MAX) sql << " OR " << dialect.is_cut("t.term");
   sql << ")";

@@ -27,7 +27,7 @@ struct TermLookup {
   std::vector<std::string> equal;    ///< the term is one of these; else:
   std::string from, below, through;  ///< "" is open; `below` excludes, `through` includes
   std::string pattern;               ///< for `check`
-  enum class Check { kNone, kWildcard, kFolded, kName } check = Check::kNone;
+  enum class Check { kNone, kWildcard, kFolded, kName, kFuzzyName } check = Check::kNone;
 };
 /// Its terms are those that the dialect's keys hold.
 [[nodiscard]] std::optional<TermLookup> term_lookup(const Dialect& dialect, const Match& match);

@@ -44,6 +44,10 @@ class SqliteDialect final : public Dialect {
   void person_name(Text& sql, std::string_view text, const std::string& pattern) const override {
     call(sql, "gantry_name", pattern, text);
   }
+  bool fuzzy_name(Text& sql, std::string_view text, const std::string& pattern) const override {
+    call(sql, "gantry_fuzzy_name", pattern, text);
+    return true;
+  }
   bool folding(Text& sql, std::string_view text, const std::string& pattern) const override {
     call(sql, "gantry_folded", pattern, "gantry_fold(" + std::string(text) + ")");
     return true;

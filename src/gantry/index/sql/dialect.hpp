@@ -43,6 +43,9 @@ class Dialect {
   virtual void wildcard(Text& sql, std::string_view text, const std::string& pattern) const = 0;
   virtual void folded(Text& sql, std::string_view text, const std::string& pattern) const = 0;
   virtual void person_name(Text& sql, std::string_view text, const std::string& pattern) const = 0;
+  /// Does the person name come near the pattern (fuzzy_name.hpp)? False, and nothing is written, where the database
+  /// can't.
+  virtual bool fuzzy_name(Text&, std::string_view, const std::string&) const { return false; }
   /// Folds `text` first, for columns that have no folded twin. False, and nothing is written, where the database can't:
   /// then the hits are asked again by meets_unwritten().
   virtual bool folding(Text& sql, std::string_view text, const std::string& pattern) const = 0;

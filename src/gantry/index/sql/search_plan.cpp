@@ -255,6 +255,7 @@ void SearchPlan::write_where(Text& sql) const {
       sql.bind(query_.sop->str());
     }
   }
+  if (!query_.after.empty()) write_after(sql);
   for (const Match& match : query_.matches) {
     sql << " AND ";
     write_condition(sql, match);
@@ -270,6 +271,39 @@ void SearchPlan::write_where(Text& sql) const {
       sql.bind(range.to);
     }
   }
+}
+
+// The default order from left to right: a place is behind another in the first column that differs. The date stands
+// beside the whole, for the index.
+void SearchPlan::write_after(Text& sql) const {
+  struct Column {
+    std::string name;
+    std::string_view behind;
+    Value value;
+  };
+  const std::string studies = walk_ ? "t." : "st.";
+  const auto& after = query_.after;
+  std::vector<Column> columns{{studies + "study_date_key", " < ", date_key(after[0])},
+                              {studies + "study_time_key", " < ", time_key(after[1])},
+                              {studies + "study_uid", " > ", after[2]}};
+  if (query_.level >= Level::kSeries) {
+    columns.push_back({"se.series_number_key", " > ", number_key(after[3])});
+    columns.push_back({"se.series_uid", " > ", after[4]});
+  }
+  if (query_.level == Level::kInstance) {
+    columns.push_back({"im.instance_number_key", " > ", number_key(after[5])});
+    columns.push_back({"im.sop_uid", " > ", after[6]});
+  }
+  sql << " AND " << columns[0].name << " <= ";
+  sql.bind(columns[0].value) << " AND (";
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    sql << columns[i].name << columns[i].behind;
+    sql.bind(columns[i].value);
+    if (i + 1 == columns.size()) break;
+    sql << " OR (" << columns[i].name << " = ";
+    sql.bind(columns[i].value) << " AND (";
+  }
+  sql << std::string(2 * (columns.size() - 1) + 1, ')');
 }
 
 void SearchPlan::write_order(Text& sql) const {

@@ -47,6 +47,7 @@ class SearchPlan {
   Result<bool> choose_probed(const Probe& probe);
   void write_from(Text& sql) const;
   void write_where(Text& sql) const;
+  void write_after(Text& sql) const;
   void write_order(Text& sql) const;
 
   const Dialect& dialect_;

@@ -6,6 +6,7 @@
 
 #include "gantry/index/fields.hpp"
 #include "gantry/index/fold.hpp"
+#include "gantry/index/fuzzy_name.hpp"
 #include "gantry/index/sqlite/connection.hpp"
 #include "gantry/index/wildcard.hpp"
 
@@ -81,9 +82,13 @@ Result<void> register_functions(sqlite3* database) {
     Function function;
   };
   constexpr Entry kFunctions[] = {
-      {"gantry_wildcard", 2, &match_wildcard},          {"gantry_folded", 2, &match_compiled<FoldedPattern>},
-      {"gantry_name", 2, &match_compiled<NamePattern>}, {"gantry_fold", 1, &fold_text},
-      {"gantry_has_value", 2, &match_values<false>},    {"gantry_has_like", 2, &match_values<true>},
+      {"gantry_wildcard", 2, &match_wildcard},
+      {"gantry_folded", 2, &match_compiled<FoldedPattern>},
+      {"gantry_name", 2, &match_compiled<NamePattern>},
+      {"gantry_fold", 1, &fold_text},
+      {"gantry_fuzzy_name", 2, &match_compiled<FuzzyName>},
+      {"gantry_has_value", 2, &match_values<false>},
+      {"gantry_has_like", 2, &match_values<true>},
   };
   for (const auto& [name, arguments, function] : kFunctions) {
     const int code = sqlite3_create_function_v2(database, name, arguments,

@@ -101,7 +101,7 @@ Result<void> SqliteIndex::search(const RequestContext& ctx, const SearchQuery& q
 
 Result<std::uint64_t> SqliteIndex::count(const RequestContext& ctx, const SearchQuery& query, std::uint64_t most) {
   GANTRY_TRY(validate(query));
-  if (query.matches.empty() && !query.study && !query.series && !query.sop) {
+  if (query.matches.empty() && !query.study && !query.series && !query.sop && query.after.empty()) {
     GANTRY_LET(const TenantTotals all, totals(ctx));
     const std::uint64_t hits = query.level == Level::kStudy    ? all.studies
                                : query.level == Level::kSeries ? all.series
