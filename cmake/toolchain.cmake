@@ -1,8 +1,9 @@
 # ccache when there is one: a second build costs what changed, also in a fresh clone.
 find_program(GANTRY_CCACHE ccache)
 if(GANTRY_CCACHE)
-  set(CMAKE_C_COMPILER_LAUNCHER ${GANTRY_CCACHE})
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${GANTRY_CCACHE})
+  # Paths below the checkout are told to ccache relative to the build, so that any folder hits what another one built.
+  set(CMAKE_C_COMPILER_LAUNCHER env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} ${GANTRY_CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_C_COMPILER_LAUNCHER})
 endif()
 
 find_program(GANTRY_MOLD mold)
@@ -10,7 +11,7 @@ if(GANTRY_MOLD)
   add_link_options(-fuse-ld=mold)
 endif()
 
-# Paths in __FILE__ and debug information are relative, so that ccache hits from any folder.
+# Paths in __FILE__ and debug information are relative, too.
 add_compile_options(-ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)
 add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
