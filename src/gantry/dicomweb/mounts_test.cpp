@@ -57,7 +57,8 @@ TEST_F(Mounts, AnswerBelowTheRootThatTheRequestNamed) {
 
 TEST_F(Mounts, KeepAParameterOneSegmentWhateverItHolds) {
   mount({{"/tenants/{tenant}/dicom-web"}});
-  EXPECT_EQ(root("/tenants/a%20%22%3Cb%3E%0D%0A/dicom-web/studies/1"), "/tenants/a%20%22%3Cb%3E%0D%0A/dicom-web");
+  EXPECT_EQ(root("/tenants/a%20%22%3Cb%3E%C3%BC%25/dicom-web/studies/1"), "/tenants/a%20%22%3Cb%3E%C3%BC%25/dicom-web");
+  EXPECT_EQ(root("/tenants/a%0D%0A/dicom-web/studies/1"), "") << "no path has control characters";
 }
 
 TEST_F(Mounts, HaveNoRouteThatWritesWhereOneMayOnlyRead) {
