@@ -236,10 +236,10 @@ Result<std::unique_ptr<InstanceUpload>> StoreService::Impl::begin(const RequestC
   if (!is_valid_tenant(ctx.tenant.view())) return Error::invalid("no name of a tenant");
   {
     const std::scoped_lock lock(mutex_);
-    if (waiting_ >= settings_.waiting_most) return Error::unavailable("too many instances wait for the index");
+    if (waiting_ >= settings_.waiting_most) return Error::unavailable("too many instances wait for the index: send it again later");
   }
   MemoryBudget::Share share(budget_);
-  if (!share.resize(kUploadBytes)) return Error::unavailable("too many instances arrive at the same time");
+  if (!share.resize(kUploadBytes)) return Error::unavailable("too many instances arrive at the same time: send it again later");
   GANTRY_LET(auto staged, objects_.stage(ctx));
   return std::unique_ptr<InstanceUpload>(
       std::make_unique<Upload>(*this, ctx, std::move(expected), std::move(share), std::move(staged)));
