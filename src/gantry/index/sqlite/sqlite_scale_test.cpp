@@ -150,7 +150,10 @@ TEST(SqliteScale, TheWideStepsOfAPlanAreSeen) {
   }
 }
 
-/// All rows of a table but for what only a clock says, in the store's order.
+/// Of what commits write, the part that a made archive has none of: nobody stored it, so nobody's act is on record.
+bool is_audit(std::string_view column) { return column == "audit_no" || column == "audit_hash"; }
+
+/// All rows of a table but for what only a clock or the audit says, in the store's order.
 sql::CellRows rows_of(TableStore& store, const sql::Table& table) {
   sql::CellRows all;
   std::string from;
@@ -159,7 +162,10 @@ sql::CellRows rows_of(TableStore& store, const sql::Table& table) {
     EXPECT_TRUE(page);
     for (sql::CellRow row : page->rows) {
       for (std::size_t i = 0; i < row.size(); ++i) {
-        if (table.columns[i].type == sql::ColumnType::kTime || table.columns[i].name == "json_due") row[i] = std::int64_t{0};
+        const auto& column = table.columns[i];
+        if (column.type == sql::ColumnType::kTime || column.name == "json_due" || is_audit(column.name)) {
+          row[i] = std::int64_t{0};
+        }
       }
       all.push_back(std::move(row));
     }
