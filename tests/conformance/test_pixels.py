@@ -84,6 +84,10 @@ def other_decoders(path: str, dump: dict, index: int) -> np.ndarray | None:
     data_set = dcmread(path)
     coded = get_frame(data_set.PixelData, index, number_of_frames=int(data_set.get("NumberOfFrames", 1)))
     rows, columns, syntax = dump["rows"], dump["columns"], dump["transfer_syntax"]
+    if syntax in ("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51"):
+        # pydicom gives up where Planar Configuration is missing, and on an end of scan that should be 63.
+        ycbcr = {"colorspace": "YCBCR", "outcolorspace": "YCBCR"}
+        return imagecodecs.jpeg8_decode(coded, **(ycbcr if dump["frames"][index]["photometric"].startswith("YBR") else {}))
     if syntax in ("1.2.840.10008.1.2.4.53", "1.2.840.10008.1.2.4.55"):
         return imagecodecs.jpeg8_decode(coded)
     if syntax == "1.2.840.10008.1.2.4.110":
