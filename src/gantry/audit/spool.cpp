@@ -1,5 +1,6 @@
 #include "gantry/audit/spool.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -12,6 +13,7 @@
 #include <sys/stat.h>
 
 #include "gantry/base/json_text.hpp"
+#include "gantry/base/relax_cpu.hpp"
 
 namespace gantry::audit {
 namespace {
@@ -149,7 +151,13 @@ Result<void> Spool::turn(const Start* start) {
     const std::scoped_lock lock(mutex_);
     if (start != nullptr) {
       // Lines that are gone leave their numbers empty, for everyone to see.
-      head_ = {start->at.n + start->missing, start->at.hash};
+      head_ = written_ = {start->at.n + start->missing, start->at.hash};
+    }
+    // After a failed sync nobody knows what the old file has.
+    if (must_turn_) drop_waiting();
+    if (const auto ended = write_waiting(); !ended) {
+      ::unlink(path.c_str());  // its serial is to be taken again
+      return ended.error();
     }
     old = std::exchange(fd_, std::move(fd));
     std::string old_path = std::exchange(path_, path);
@@ -179,13 +187,39 @@ Result<void> Spool::turn(const Start* start) {
   return {};
 }
 
+// Two io threads append all the time, and a line takes less time than putting one of them to sleep.
+std::unique_lock<std::mutex> Spool::locked() const {
+  constexpr int kLooks = 100;
+  for (int look = 0; look < kLooks; ++look) {
+    if (mutex_.try_lock()) return {mutex_, std::adopt_lock};
+    relax_cpu();
+  }
+  return std::unique_lock(mutex_);
+}
+
 Result<std::uint64_t> Spool::append(std::string_view kind, std::string_view members) {
-  const std::scoped_lock lock(mutex_);
+  const auto lock = locked();
   if (must_turn_) return Error::unavailable("the audit spool can't be written: " + trouble_);
   return append_locked(kind, members);
 }
 
+void Spool::append_late(std::string_view kind, std::string_view members) {
+  const auto lock = locked();
+  if (must_turn_) {
+    ++failures_;
+    return;
+  }
+  compose(kind, members);
+  if (std::exchange(dozing_, false)) wake_.notify_all();
+}
+
 Result<std::uint64_t> Spool::append_locked(std::string_view kind, std::string_view members) {
+  compose(kind, members);
+  GANTRY_TRY(write_waiting());
+  return head_.n;
+}
+
+void Spool::compose(std::string_view kind, std::string_view members) {
   const Time now = settings_.now();
   if (const auto second = second_of(now); second != second_) {
     second_ = second;
@@ -197,24 +231,38 @@ Result<std::uint64_t> Spool::append_locked(std::string_view kind, std::string_vi
   line_.append("\",\"kind\":\"").append(kind).append("\"").append(members);
   const Sha256 hash = chained(head_.hash, line_);
   close_line(line_, hash);
-  if (const auto written = write_all(fd_.get(), line_); !written) {
-    ++failures_;
+  head_ = {n, hash};
+  waiting_ += line_;
+  ++waiting_lines_;
+}
+
+void Spool::drop_waiting() {
+  failures_ += std::exchange(waiting_lines_, 0);
+  waiting_.clear();
+  head_ = written_;
+}
+
+Result<void> Spool::write_waiting() {
+  if (waiting_.empty()) return {};
+  if (const auto written = write_all(fd_.get(), waiting_); !written) {
     trouble_ = written.error().detail();
+    drop_waiting();
     // A part of a line must not stand before the next one.
     if (::ftruncate(fd_.get(), static_cast<off_t>(size_)) != 0) must_turn_ = true;
     return Error::unavailable("the audit spool can't be written: " + trouble_);
   }
-  head_ = {n, hash};
-  size_ += line_.size();
-  bytes_ += line_.size();
-  ++appended_;
+  written_ = head_;
+  size_ += waiting_.size();
+  bytes_ += waiting_.size();
+  appended_ += std::exchange(waiting_lines_, 0);
+  waiting_.clear();
   if (!must_turn_) trouble_.clear();
-  return n;
+  return {};
 }
 
 Spool::Status Spool::status() const {
   const std::scoped_lock lock(mutex_);
-  return {head_.n, head_.hash, synced_n_, serial_, appended_, failures_, bytes_, trouble_};
+  return {written_.n, written_.hash, synced_n_, serial_, appended_, failures_, bytes_, trouble_};
 }
 
 Result<void> Spool::write_head(const SpoolHead& head) {
@@ -234,9 +282,10 @@ Result<void> Spool::sync() {
   bool dirty = false, due = false;
   {
     const std::scoped_lock lock(mutex_);
-    head = head_;
+    if (!must_turn_) GANTRY_TRY(write_waiting());
+    head = written_;
     fd = fd_.get();  // only turn() replaces it, and that is called under sync_mutex_, or before there is a thread
-    dirty = head_.n != synced_n_;
+    dirty = written_.n != synced_n_;
     due = must_turn_ || size_ > settings_.file_bytes || day_of(settings_.now()) != day_;
   }
   if (dirty) {
@@ -290,13 +339,33 @@ void Spool::remove_old() {
 
 void Spool::run() {
   bool well = true;
-  std::unique_lock lock(mutex_);
-  while (!wake_.wait_for(lock, settings_.sync_every, [this] { return stopping_; })) {
-    lock.unlock();
-    const auto done = sync();
+  const auto heard = [&](const Result<void>& done) {
     if (!done && well) tell(true, "the audit spool: " + done.error().detail());
     if (done && !well) tell(false, "the audit spool is written again");
     well = done.ok();
+  };
+  auto due = std::chrono::steady_clock::now() + settings_.sync_every;
+  std::unique_lock lock(mutex_);
+  while (!stopping_) {
+    if (waiting_.empty()) {
+      dozing_ = true;
+      wake_.wait_until(lock, due, [this] { return stopping_ || !dozing_; });
+      dozing_ = false;
+    }
+    if (!waiting_.empty()) {
+      const auto soon = std::min(due, std::chrono::steady_clock::now() + kLate);
+      wake_.wait_until(lock, soon, [this] { return stopping_; });
+    }
+    if (stopping_) break;
+    if (std::chrono::steady_clock::now() < due) {
+      const auto written = write_waiting();
+      lock.unlock();
+      if (!written) heard(written);
+    } else {
+      lock.unlock();
+      heard(sync());
+      due = std::chrono::steady_clock::now() + settings_.sync_every;
+    }
     lock.lock();
   }
 }

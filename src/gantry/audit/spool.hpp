@@ -36,8 +36,7 @@ struct SpoolSettings {
   std::function<std::uint64_t()> keep_from;
 };
 
-/// This node's record of accesses (DESIGN §9): files of chained lines, appended by one write(2) each and synced each
-/// second. What append() gave a number survives the process; it survives the machine after the next sync. Each start
+/// This node's record of accesses (DESIGN §9): files of chained lines, appended by write(2) and synced each second. What append() gave a number survives the process; it survives the machine after the next sync. Each start
 /// begins a file of its own, whose first line says how the one before ended. One process per folder. Thread-safe.
 class Spool {
  public:
@@ -52,9 +51,13 @@ class Spool {
   /// Gives the line's number, from 1. Does not wait for the disk but where the system makes a write(2) wait.
   /// kUnavailable: it could not be written, and no part of it stands; the next one may go through.
   Result<std::uint64_t> append(std::string_view kind, std::string_view members);
+  /// Appends a line that nothing has to wait for: it is written together with the next one, or alone after kLate. Only
+  /// then does it survive the process. A line that can't be written is counted as a failure, and told.
+  void append_late(std::string_view kind, std::string_view members);
+  static constexpr std::chrono::milliseconds kLate{20};
 
   struct Status {
-    std::uint64_t n = 0;  ///< of the last line
+    std::uint64_t n = 0;  ///< of the last line that is written
     Sha256 hash{};
     std::uint64_t synced_n = 0;
     std::uint64_t serial = 0;    ///< of the file that is written
@@ -83,6 +86,10 @@ class Spool {
   /// Makes the next file and turns to it.
   Result<void> turn(const Start* start);
   Result<std::uint64_t> append_locked(std::string_view kind, std::string_view members);
+  void compose(std::string_view kind, std::string_view members);
+  Result<void> write_waiting();
+  void drop_waiting();
+  [[nodiscard]] std::unique_lock<std::mutex> locked() const;
   Result<void> write_head(const SpoolHead& head);
   void remove_old();
   void run();
@@ -95,7 +102,10 @@ class Spool {
   UniqueFd fd_;
   std::string path_, day_;
   std::uint64_t serial_ = 0, size_ = 0;
-  SpoolHead head_;
+  SpoolHead head_;                   ///< of the last line, written or waiting
+  SpoolHead written_;                ///< of the last line that is in the file
+  std::string waiting_;              ///< lines behind written_
+  std::uint64_t waiting_lines_ = 0;  ///< how many those are
   std::uint64_t synced_n_ = 0, appended_ = 0, failures_ = 0, bytes_ = 0;
   std::string trouble_;
   bool must_turn_ = false;  ///< the file that is written can't be trusted to take more
@@ -106,6 +116,7 @@ class Spool {
   std::mutex sync_mutex_;  ///< one sync at a time; taken before mutex_
   std::string removed_day_;
   std::condition_variable wake_;
+  bool dozing_ = false;  ///< the thread waits for the next sync, and for a late line that finds none before it
   bool stopping_ = false;
   std::thread thread_;
 };

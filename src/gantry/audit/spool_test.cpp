@@ -350,5 +350,23 @@ TEST_F(SpoolTest, AFullDiskFailsTheLineAndNothingElse) {
   EXPECT_EQ(findings(), "");
 }
 
+TEST_F(SpoolTest, LateLinesStandBeforeTheNextOneAndNeedNone) {
+  {
+    const auto spool = open();
+    spool->append_late("end", ",\"begin\":0");
+    EXPECT_EQ(*spool->append("begin", ""), 3U);
+    EXPECT_EQ(lines_of(files().front()).size(), 3U) << "one write(2) took both";
+    spool->append_late("end", ",\"begin\":3");
+    while (spool->status().n < 4) std::this_thread::yield();
+    EXPECT_EQ(lines_of(files().front()).size(), 4U) << "nobody appended another";
+    spool->append_late("end", ",\"begin\":4");
+    ASSERT_TRUE(spool->sync());
+    EXPECT_EQ(spool->status().synced_n, 5U);
+    spool->append_late("end", ",\"begin\":5");
+  }
+  EXPECT_EQ(lines_of(files().front()).size(), 6U) << "an orderly end loses none";
+  EXPECT_EQ(findings(), "");
+}
+
 }  // namespace
 }  // namespace gantry::audit

@@ -20,6 +20,8 @@ namespace {
 
 constexpr std::size_t kLineBytesMost = 16 * 1024;
 constexpr int kGiveUpMs = 2000;
+/// A busy server's lines are written together: waking the thread for each one costs more than the line.
+constexpr std::chrono::milliseconds kGather{2};
 
 std::int64_t now_us() noexcept {
   return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
@@ -52,7 +54,8 @@ class Log::Writer {
   Writer(const Writer&) = delete;
   Writer& operator=(const Writer&) = delete;
 
-  void append(std::string_view line) {
+  /// `at_once`: it is not gathered with those that may follow.
+  void append(std::string_view line, bool at_once) {
     bool wake = false;
     {
       const std::scoped_lock lock(mutex_);
@@ -60,7 +63,9 @@ class Log::Writer {
         ++dropped_;
         return;
       }
-      wake = waiting_.empty();
+      at_once = at_once || waiting_.size() + line.size() > waiting_bytes_ / 2;
+      wake = waiting_.empty() || (at_once && !hurry_);
+      hurry_ = hurry_ || at_once;
       waiting_.append(line);
       ++appended_;
     }
@@ -69,6 +74,8 @@ class Log::Writer {
 
   void flush() {
     std::unique_lock lock(mutex_);
+    hurry_ = true;
+    changed_.notify_all();
     changed_.wait(lock, [this, until = appended_] { return settled_ >= until || reader_stands_; });
   }
 
@@ -94,6 +101,8 @@ class Log::Writer {
     for (;;) {
       changed_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
       if (waiting_.empty()) return;
+      changed_.wait_for(lock, kGather, [this] { return stopping_ || hurry_; });
+      hurry_ = false;
       batch.clear();
       std::swap(batch, waiting_);
       const std::uint64_t until = appended_;
@@ -163,6 +172,7 @@ class Log::Writer {
   std::uint64_t appended_ = 0, settled_ = 0;  // lines
   std::uint64_t dropped_ = 0;
   bool stopping_ = false;
+  bool hurry_ = false;          ///< what waits is to be written without gathering
   bool reader_stands_ = false;  ///< took nothing for kGiveUpMs
   std::thread thread_;
 };
@@ -194,7 +204,7 @@ void Log::write(LogLevel level, std::string_view message, std::span<const Field>
     line.reserve(256);
     (json_ ? append_json_line : append_text_line)(line, now_us(), level, words, kept);
     line += '\n';
-    writer_->append(line);
+    writer_->append(line, level >= LogLevel::kWarn);
   } catch (...) {  // no memory: the line is lost, and counted
     writer_->count_dropped();
   }

@@ -108,9 +108,8 @@ void AuditTrail::finished(const http::AccessRecord& record) {
   end.bytes_in = record.bytes_in;
   end.duration_us = static_cast<std::uint64_t>(record.duration.count());
   end.complete = record.complete;
-  // Nothing can be taken back any more: the record says that it began, and not how it ended.
-  const auto written = spool_->append("end", audit::end_members(end));
-  (void)written;
+  // Nothing waits for this line and nothing can be taken back any more. Without it the access is told as `unknown`.
+  spool_->append_late("end", audit::end_members(end));
 }
 
 }  // namespace gantry::server
