@@ -29,7 +29,7 @@ def test_file_names_and_database_are_synced_before_the_answer(make_server, tmp_p
     assert named < answer
 
     # The object's bytes are synced before it gets its name …
-    name = re.search(r'"([0-9a-f]{32}\.part)", \d+<(.*/objects/default/[0-9a-f]{16}/[0-9a-f]{16})>, "[0-9a-f]{64}-[0-9a-f]{32}\.dcm"',
+    name = re.search(r'"([0-7]/[0-9a-f]{32}\.part)", \d+<(.*/objects/default/[0-9a-f]{16}/[0-9a-f]{16})>, "[0-9a-f]{64}-[0-9a-f]{32}\.dcm"',
                      calls[named][1])
     assert name, calls[named]
     staged, leaf = name.groups()

@@ -145,8 +145,9 @@ Result<std::unique_ptr<FilesystemStore>> FilesystemStore::open(const std::string
                           " are on two file systems; a file can't be renamed between them");
   }
   if (ops.sync_directory(folder.get(), path.c_str()) != 0) return disk_error(errno, "syncing " + root);
-  return std::unique_ptr<FilesystemStore>(
-      new FilesystemStore(std::make_shared<Impl>(std::move(objects), std::move(staging), ops)));
+  auto impl = std::make_shared<Impl>(std::move(objects), std::move(staging), ops);
+  GANTRY_TRY(impl->staging->prepare());
+  return std::unique_ptr<FilesystemStore>(new FilesystemStore(std::move(impl)));
 }
 
 FilesystemStore::FilesystemStore(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}

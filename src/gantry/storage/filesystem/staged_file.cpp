@@ -1,6 +1,7 @@
 #include "gantry/storage/filesystem/staged_file.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <string_view>
 #include <utility>
@@ -19,6 +20,7 @@ namespace {
 // Large objects begin to reach the disk while they arrive, so that the sync at their end has little left to do.
 constexpr std::uint64_t kWritebackBytes = 8U << 20;
 constexpr std::string_view kEnding = ".part";
+constexpr std::array<const char*, 8> kFolders{"0", "1", "2", "3", "4", "5", "6", "7"};
 constexpr int kTriesMost = 100;  // a sweep of files of any age may be quicker many times
 constexpr std::uint64_t kReserveBytesMost = 256U << 20;
 constexpr std::uint64_t kReserveShare = 20;
@@ -31,12 +33,24 @@ bool lock(int file) {
 
 }  // namespace
 
+bool StagingFolder::make_folder(const char* name) {
+  return ops_.make_directory(directory_.get(), name) == 0 || errno == EEXIST;
+}
+
+Result<void> StagingFolder::prepare() {
+  for (const char* const folder : kFolders)
+    if (!make_folder(folder)) return disk_error(errno, "making a folder for temporary files");
+  return {};
+}
+
 Result<StagingFolder::Created> StagingFolder::create() {
+  const char* const folder = kFolders[turn_.fetch_add(1, std::memory_order_relaxed) % kFolders.size()];
   for (int i = 0; i < kTriesMost; ++i) {
-    Created created{{}, random_hex(16) + std::string(kEnding)};
+    Created created{{}, folder + ("/" + random_hex(16)) + std::string(kEnding)};
     created.file = UniqueFd(ops_.create(directory_.get(), created.name.c_str()));
     if (!created.file) {
       if (errno == EEXIST) continue;
+      if (errno == ENOENT && make_folder(folder)) continue;  // somebody tidied up
       return disk_error(errno, "making a temporary file");
     }
     struct stat status {};
@@ -57,17 +71,24 @@ Result<void> StagingFolder::check_room() const {
                             " MB are kept for the index and for deleting");
 }
 
-bool StagingFolder::sweep_one(const char* name, std::chrono::seconds age) {
-  const UniqueFd file(::openat(directory_.get(), name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+bool StagingFolder::sweep_one(int folder, const char* name, std::chrono::seconds age) {
+  const UniqueFd file(::openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   struct stat status {};
   if (!file || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return false;
   const auto modified = std::chrono::system_clock::from_time_t(status.st_mtime);
   if (std::chrono::system_clock::now() - modified < age || !lock(file.get())) return false;
-  return ops_.unlink(directory_.get(), name) == 0;
+  return ops_.unlink(folder, name) == 0;
 }
 
 Result<void> StagingFolder::sweep(std::chrono::seconds age) {
-  UniqueFd again(::openat(directory_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  GANTRY_TRY(sweep_folder(".", age));  // older releases made them here
+  for (const char* const folder : kFolders) GANTRY_TRY(sweep_folder(folder, age));
+  return {};
+}
+
+Result<void> StagingFolder::sweep_folder(const char* path, std::chrono::seconds age) {
+  UniqueFd again(::openat(directory_.get(), path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!again && errno == ENOENT) return {};
   if (!again) return disk_error(errno, "reading the temporary files");
   const std::unique_ptr<DIR, int (*)(DIR*)> entries(::fdopendir(again.get()), &::closedir);
   if (!entries) return disk_error(errno, "reading the temporary files");
@@ -77,7 +98,7 @@ Result<void> StagingFolder::sweep(std::chrono::seconds age) {
     const dirent* const entry = ::readdir(entries.get());
     if (entry == nullptr) break;
     // What has another name is not ours.
-    if (std::string_view(entry->d_name).ends_with(kEnding)) sweep_one(entry->d_name, age);
+    if (std::string_view(entry->d_name).ends_with(kEnding)) sweep_one(::dirfd(entries.get()), entry->d_name, age);
   }
   if (errno != 0) return disk_error(errno, "reading the temporary files");
   return {};

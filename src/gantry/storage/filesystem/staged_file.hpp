@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -11,7 +12,7 @@
 
 namespace gantry::storage {
 
-/// The folder of temporary files. Each is locked (flock) while its owner lives, so a sweep by any process tells what is
+/// The folder of temporary files, in a few folders below it: threads that make files in one wait for each other. Each is locked (flock) while its owner lives, so a sweep by any process tells what is
 /// written now from what a crash left. Thread-safe; blocking.
 class StagingFolder {
  public:
@@ -19,8 +20,10 @@ class StagingFolder {
 
   struct Created {
     UniqueFd file;
-    std::string name;
+    std::string name;  ///< below directory()
   };
+  /// Makes the folders below it that are missing. Errors: kUnavailable.
+  Result<void> prepare();
   /// A new, locked, empty file. Errors: kUnavailable.
   Result<Created> create();
   /// kUnavailable when only the reserve is left: the last 5 % of the file system, at most 256 MB. The index, which
@@ -34,10 +37,13 @@ class StagingFolder {
   [[nodiscard]] FileOps& ops() const noexcept { return ops_; }
 
  private:
-  bool sweep_one(const char* name, std::chrono::seconds age);
+  bool make_folder(const char* name);
+  Result<void> sweep_folder(const char* path, std::chrono::seconds age);
+  bool sweep_one(int folder, const char* name, std::chrono::seconds age);
 
   const UniqueFd directory_;
   FileOps& ops_;
+  std::atomic<unsigned> turn_{0};
 };
 
 /// A temporary file on its way to a name.
