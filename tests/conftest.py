@@ -151,6 +151,12 @@ class Server:
         """What the wait for readiness asks with."""
         return requests.get(self.url + path, timeout=5)
 
+    def logged(self, words: str) -> str:
+        """The log, as soon as it has these words: a thread of its own writes it, so a line may come after an answer."""
+        while words not in (text := self.log.read_text(errors="replace")):
+            time.sleep(0.01)
+        return text
+
     def pid(self) -> int:
         """The server's own process, also under a wrapper such as strace."""
         if not self.wrapper:

@@ -20,7 +20,7 @@ def run(gantry, *arguments, **environment) -> subprocess.CompletedProcess:
 
 def test_the_ready_line_names_addresses_index_storage_cache_and_authentication(make_server):
     server = make_server()
-    lines = [line for line in server.log.read_text().splitlines() if "ready" in line.lower()]
+    lines = [line for line in server.logged("is ready").splitlines() if "ready" in line.lower()]
     assert lines, server.log.read_text()
     for word in (str(server.port), INDEX_KIND, "file", "cache", "auth", "dimse"):
         assert word in lines[0].lower(), (word, lines[0])

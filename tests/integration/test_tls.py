@@ -101,7 +101,7 @@ def test_curl_gets_answers_and_the_ready_line_says_https(make_secure, pki):
     done = subprocess.run(["curl", "-sS", "--cacert", pki.authority.pem, "-w", "%{http_version} %{ssl_verify_result} %{scheme}",
                            server.url + "/healthz"], capture_output=True, text=True)
     assert done.returncode == 0 and done.stdout.endswith("1.1 0 HTTPS"), done
-    assert f"https://127.0.0.1:{server.port}/" in server.log.read_text()
+    assert f"https://127.0.0.1:{server.port}/" in server.logged("is ready")
     untrusted = subprocess.run(["curl", "-sS", server.url + "/healthz"], capture_output=True, text=True)
     assert untrusted.returncode == 60, untrusted
 
@@ -216,6 +216,7 @@ def test_metrics_tell_when_the_certificate_expires_and_how_handshakes_end(make_s
     assert float(metrics["gantry_tls_certificate_expiry_timestamp_seconds"]) == ssl.cert_time_to_seconds(expiry)
     assert float(metrics['gantry_tls_handshakes_total{result="full"}']) >= 1
     assert float(metrics['gantry_tls_handshakes_total{result="failed"}']) == 1
+    server.logged("a TLS handshake failed")
     (failure,) = log_lines(server, "a TLS handshake failed")
     assert failure["remote"] == "127.0.0.1" and failure["detail"]
 
