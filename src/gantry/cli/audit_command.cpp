@@ -10,6 +10,7 @@
 #include "gantry/audit/message.hpp"
 #include "gantry/audit/spool_check.hpp"
 #include "gantry/cli/admin_question.hpp"
+#include "gantry/cli/answer_text.hpp"
 #include "gantry/cli/store_progress.hpp"
 #include "gantry/http/query_string.hpp"
 #include "gantry/server/audit_admin.hpp"
@@ -97,16 +98,6 @@ Result<std::string> checks(const config::Settings& settings, const AuditOptions&
                         return client.get("http://gantry/admin/audit/changes/check" +
                                           (tenant.empty() ? "" : "?tenant=" + http::percent_encode(tenant)));
                       }});
-}
-
-std::uint64_t number_of(const simdjson::dom::element& object, const char* name) {
-  std::uint64_t number = 0;
-  return object[name].get(number) == simdjson::SUCCESS ? number : 0;
-}
-
-std::string text_of(const simdjson::dom::element& object, const char* name) {
-  std::string_view text;
-  return object[name].get(text) == simdjson::SUCCESS ? std::string(text) : "";
 }
 
 Error not_understood(const std::string& json) {

@@ -7,6 +7,7 @@
 #include <simdjson.h>
 
 #include "gantry/cli/admin_question.hpp"
+#include "gantry/cli/answer_text.hpp"
 #include "gantry/http/query_string.hpp"
 #include "gantry/server/share_pages.hpp"
 
@@ -27,11 +28,6 @@ std::string query_of(std::initializer_list<std::pair<const char*, std::string_vi
     if (!value.empty()) query += (query.empty() ? "?" : "&") + std::string(name) + "=" + http::percent_encode(value);
   }
   return query;
-}
-
-std::string text_of(const simdjson::dom::element& object, const char* name) {
-  std::string_view text;
-  return object[name].get(text) == simdjson::SUCCESS ? std::string(text) : "";
 }
 
 std::string now_text() {

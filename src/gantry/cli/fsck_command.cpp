@@ -3,11 +3,11 @@
 #include <cstdio>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include <simdjson.h>
 #include <unistd.h>
 
+#include "gantry/cli/answer_text.hpp"
 #include "gantry/cli/http_client.hpp"
 #include "gantry/cli/store_progress.hpp"
 #include "gantry/server/fsck_stream.hpp"
@@ -15,16 +15,6 @@
 
 namespace gantry::cli {
 namespace {
-
-std::uint64_t number_of(const simdjson::dom::element& object, const char* name) {
-  std::uint64_t number = 0;
-  return object[name].get(number) == simdjson::SUCCESS ? number : 0;
-}
-
-std::string text_of(const simdjson::dom::element& object, const char* name) {
-  std::string_view text;
-  return object[name].get(text) == simdjson::SUCCESS ? std::string(text) : "";
-}
 
 std::string counts(const simdjson::dom::element& report) {
   return count_as_text(number_of(report, "rows")) + " instances, " + bytes_as_text(number_of(report, "bytes"));
@@ -90,19 +80,8 @@ int run_fsck_here(index::InstanceIndex& index, storage::ObjectStore& objects, co
   what.hashes = options.hashes;
   what.threads = options.threads;
   server::FsckStream stream(std::move(ctx), index, objects, what);
-  std::string waiting;
-  std::vector<std::byte> buffer(64 * 1024);
-  for (;;) {
-    const auto got = stream.read(buffer);
-    if (!got || *got == 0) return printer.exit_status();
-    waiting.append(reinterpret_cast<const char*>(buffer.data()), *got);
-    std::size_t begin = 0;
-    for (auto end = waiting.find('\n'); end != std::string::npos; end = waiting.find('\n', begin)) {
-      printer.line(std::string_view(waiting).substr(begin, end - begin));
-      begin = end + 1;
-    }
-    waiting.erase(0, begin);
-  }
+  each_line(stream, [&](std::string_view line) { printer.line(line); });
+  return printer.exit_status();
 }
 
 }  // namespace gantry::cli

@@ -4,12 +4,12 @@
 #include <functional>
 #include <memory>
 #include <string_view>
-#include <vector>
 
 #include <simdjson.h>
 #include <unistd.h>
 
 #include "gantry/cli/admin_question.hpp"
+#include "gantry/cli/answer_text.hpp"
 #include "gantry/cli/store_progress.hpp"
 #include "gantry/server/app.hpp"
 #include "gantry/server/providers.hpp"
@@ -25,16 +25,6 @@ int explain(const char* command, const Error& error) {
   std::fprintf(stderr, "gantry tenant %s: %s\n", command, error.detail().c_str());
   const bool not_so = error.kind() == ErrorKind::kNotFound || error.kind() == ErrorKind::kConflict;
   return not_so ? kNotSo : kCouldNotWork;
-}
-
-std::uint64_t number_of(const simdjson::dom::element& object, const char* name) {
-  std::uint64_t number = 0;
-  return object[name].get(number) == simdjson::SUCCESS ? number : 0;
-}
-
-std::string text_of(const simdjson::dom::element& object, const char* name) {
-  std::string_view text;
-  return object[name].get(text) == simdjson::SUCCESS ? std::string(text) : "";
 }
 
 Error not_understood(const std::string& json) {
@@ -193,19 +183,8 @@ int delete_here(const config::Settings& settings, const TenantOptions& options, 
     return explain("delete", Error::not_found("there is no tenant " + options.tenant));
   }
   server::RemovalStream stream(ctx, parts, [] {});
-  std::string waiting;
-  std::vector<std::byte> buffer(64 * 1024);
-  for (;;) {
-    const auto got = stream.read(buffer);
-    if (!got || *got == 0) return printer.exit_status();
-    waiting.append(reinterpret_cast<const char*>(buffer.data()), *got);
-    std::size_t begin = 0;
-    for (auto end = waiting.find('\n'); end != std::string::npos; end = waiting.find('\n', begin)) {
-      printer.line(std::string_view(waiting).substr(begin, end - begin));
-      begin = end + 1;
-    }
-    waiting.erase(0, begin);
-  }
+  each_line(stream, [&](std::string_view line) { printer.line(line); });
+  return printer.exit_status();
 }
 
 /// Has somebody at a terminal said yes by typing the tenant's name?

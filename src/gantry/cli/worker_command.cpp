@@ -7,6 +7,7 @@
 #include <simdjson.h>
 
 #include "gantry/cli/admin_question.hpp"
+#include "gantry/cli/answer_text.hpp"
 #include "gantry/cli/store_progress.hpp"
 #include "gantry/http/query_string.hpp"
 
@@ -18,16 +19,6 @@ constexpr int kNotThere = 1, kCouldNotWork = 2;
 int explain(const char* command, const Error& error) {
   std::fprintf(stderr, "gantry worker %s: %s\n", command, error.detail().c_str());
   return error.kind() == ErrorKind::kNotFound ? kNotThere : kCouldNotWork;
-}
-
-std::uint64_t number_of(const simdjson::dom::element& object, const char* name) {
-  std::uint64_t number = 0;
-  return object[name].get(number) == simdjson::SUCCESS ? number : 0;
-}
-
-std::string text_of(const simdjson::dom::element& object, const char* name) {
-  std::string_view text;
-  return object[name].get(text) == simdjson::SUCCESS ? std::string(text) : "";
 }
 
 std::string number_line(const char* what, std::uint64_t number, const std::string& more = "") {
