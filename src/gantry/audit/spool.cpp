@@ -213,6 +213,15 @@ void Spool::append_late(std::string_view kind, std::string_view members) {
   if (std::exchange(dozing_, false)) wake_.notify_all();
 }
 
+void Spool::write_late() {
+  Result<void> written;
+  {
+    const auto lock = locked();
+    if (!must_turn_) written = write_waiting();
+  }
+  if (!written) tell(true, "the audit spool: " + written.error().detail());
+}
+
 Result<std::uint64_t> Spool::append_locked(std::string_view kind, std::string_view members) {
   compose(kind, members);
   GANTRY_TRY(write_waiting());

@@ -55,6 +55,8 @@ class Spool {
   /// then does it survive the process. A line that can't be written is counted as a failure, and told.
   void append_late(std::string_view kind, std::string_view members);
   static constexpr std::chrono::milliseconds kLate{20};
+  /// Writes the late lines now, for whoever reads the files next. What can't be written is counted, and told.
+  void write_late();
 
   struct Status {
     std::uint64_t n = 0;  ///< of the last line that is written

@@ -133,7 +133,10 @@ Task<Response> records_route(AuditAdmin& admin, Request& request) {
   if (!asked) co_return http::problem(asked.error());
   if (const auto allowed = narrow(request, *asked); !allowed) co_return http::problem(allowed.error());
   if (admin.spool == nullptr) co_return http::problem(404, "no audit is kept: audit.enabled is false");
-  auto read = [folder = admin.spool->folder(), what = *std::move(asked)] { return records_page(folder, what); };
+  auto read = [spool = admin.spool, what = *std::move(asked)] {
+    spool->write_late();
+    return records_page(spool->folder(), what);
+  };
   co_return json_answer(co_await run_on(admin.disk_pool, std::move(read)));
 }
 
@@ -167,6 +170,7 @@ Task<Response> check_route(AuditAdmin& admin, Request& request) {
 
 std::string status_json(const AuditAdmin& admin) {
   if (admin.spool == nullptr) return "{\"enabled\":false}";
+  admin.spool->write_late();
   const auto spool = admin.spool->status();
   std::string json = "{\"enabled\":true,\"folder\":" + json_string(admin.spool->folder().string()) +
                      ",\"last\":{\"n\":" + std::to_string(spool.n) + ",\"hash\":\"" + to_hex(spool.hash) +
