@@ -80,6 +80,18 @@ const drawn = await page.waitForFunction(() => {
   return values.size > 16 ? values.size : false;
 }, undefined, { timeout: 120_000 });
 seen.greys = await drawn.jsonValue();
+// What the middle of the viewport shows: grey, over 9 x 9 pixels of the screen.
+seen.centre = await page.evaluate(() => {
+  const canvas = document.querySelector('.cornerstone-canvas');
+  const copy = document.createElement('canvas');
+  copy.width = canvas.width; copy.height = canvas.height;
+  const context = copy.getContext('2d');
+  context.drawImage(canvas, 0, 0);
+  const { data } = context.getImageData(Math.floor(copy.width / 2) - 4, Math.floor(copy.height / 2) - 4, 9, 9);
+  let sum = 0;
+  for (let i = 0; i < data.length; i += 4) sum += data[i];
+  return sum / 81;
+});
 await page.screenshot({ path: join(folder, 'ohif-study.png') });
 await browser.close();
 site.close();

@@ -195,7 +195,8 @@ class TestOhif:
         answer = requests.get(f"{archive.url}/wado?{query}&contentType=application%2Fdicom&transferSyntax=*")
         assert answer.status_code == 200
         assert pydicom.dcmread(io.BytesIO(answer.content)).SOPInstanceUID == archive.sops[5]
-        assert requests.get(f"{archive.url}/wado?{query}").status_code == 406  # image/jpeg until rendering exists
+        picture = requests.get(f"{archive.url}/wado?{query}")
+        assert (picture.status_code, picture.headers["Content-Type"]) == (200, "image/jpeg")  # §9.1.2.2.1
         assert requests.get(f"{archive.url}/wado?requestType=WADO").status_code == 400
 
 

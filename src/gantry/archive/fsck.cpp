@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "gantry/storage/object_key.hpp"
+
 namespace gantry::archive {
 namespace {
 
@@ -167,9 +169,13 @@ Result<void> find_unheld(const RequestContext& ctx, index::InstanceIndex& index,
   std::vector<storage::ObjectInfo> batch;
   const auto check = [&]() -> Result<void> {
     std::vector<ObjectKey> keys;
-    for (const auto& info : batch) keys.push_back(info.key);
+    std::vector<ObjectKey> holders;  // a rendition is held by the row of what it was made of
+    for (const auto& info : batch) {
+      keys.push_back(info.key);
+      holders.push_back(storage::rendition_of(info.key) ? storage::original_of(info.key) : info.key);
+    }
     if (keys.empty()) return {};
-    GANTRY_LET(const auto held, index.are_held(ctx, keys));
+    GANTRY_LET(const auto held, index.are_held(ctx, holders));
     if (held.size() != keys.size()) return Error::internal("the index gave other than one answer per object");
     for (std::size_t i = 0; i < keys.size(); ++i) {
       if (held[i] || batch[i].modified > newest) continue;

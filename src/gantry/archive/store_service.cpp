@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "gantry/archive/attributes_codec.hpp"
+#include "gantry/archive/available_syntaxes.hpp"
 #include "gantry/archive/committer.hpp"
 #include "gantry/archive/memory_budget.hpp"
 #include "gantry/archive/pending_instance.hpp"
@@ -193,6 +194,9 @@ class StoreService::Impl::Upload final : public InstanceUpload {
     record.file_sha256 = indexed.file_sha256;
     record.dataset_sha256 = indexed.dataset_sha256;
     record.frame_index = dicom::encode_layout(indexed.layout);
+    if (service_.settings_.list_syntaxes) {
+      indexed.json = with_available_syntaxes(indexed.json, available_syntaxes(indexed.layout));
+    }
     record.attributes_zstd = compress_attributes(indexed.json);
     return record;
   }

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <vector>
 
+#include "gantry/archive/rendition.hpp"
+#include "gantry/storage/object_key.hpp"
+
 namespace gantry::archive {
 namespace {
 
@@ -19,6 +22,15 @@ bool remove_or_put_off(const RequestContext& ctx, storage::ObjectStore& objects,
   return removed.ok();
 }
 
+/// Of an instance's object those that there may be; few are there.
+bool remove_renditions(const RequestContext& ctx, storage::ObjectStore& objects, const ObjectKey& key,
+                       SweepReport& report) {
+  if (!key.view().ends_with(".dcm")) return true;
+  const auto renditions = rendition_keys(key);
+  return std::all_of(renditions.begin(), renditions.end(),
+                     [&](const ObjectKey& rendition) { return remove_or_put_off(ctx, objects, rendition, report); });
+}
+
 }  // namespace
 
 Result<SweepReport> unlink_due(const RequestContext& ctx, index::InstanceIndex& index, storage::ObjectStore& objects) {
@@ -27,7 +39,7 @@ Result<SweepReport> unlink_due(const RequestContext& ctx, index::InstanceIndex& 
     GANTRY_LET(const auto due, index.due_deletions(ctx, kBatch));
     std::vector<ObjectKey> done;
     for (const auto& key : due) {
-      if (remove_or_put_off(ctx, objects, key, report)) {
+      if (remove_renditions(ctx, objects, key, report) && remove_or_put_off(ctx, objects, key, report)) {
         done.push_back(key);
       } else {
         GANTRY_TRY(index.deletion_failed(ctx, key, kRetryAfter));
@@ -40,13 +52,16 @@ Result<SweepReport> unlink_due(const RequestContext& ctx, index::InstanceIndex& 
 }
 
 Result<SweepReport> sweep_unheld(const RequestContext& ctx, index::InstanceIndex& index, storage::ObjectStore& objects,
-                                 std::chrono::seconds age) {
+                                 std::chrono::seconds age,
+                                 const std::function<void(const storage::ObjectInfo&)>& seen) {
   SweepReport report;
   const auto newest = std::chrono::system_clock::now() - std::max(age, kCommitWindow);
   std::vector<ObjectKey> old;
   const auto remove_unheld = [&]() -> Result<void> {
     if (old.empty()) return {};
-    GANTRY_LET(const auto held, index.are_held(ctx, old));
+    std::vector<ObjectKey> holders;
+    for (const auto& key : old) holders.push_back(storage::rendition_of(key) ? storage::original_of(key) : key);
+    GANTRY_LET(const auto held, index.are_held(ctx, holders));
     if (held.size() != old.size()) return Error::internal("the index gave other than one answer per object");
     for (std::size_t i = 0; i < old.size(); ++i) {
       if (!held[i] && remove_or_put_off(ctx, objects, old[i], report)) ++report.unheld;
@@ -56,6 +71,7 @@ Result<SweepReport> sweep_unheld(const RequestContext& ctx, index::InstanceIndex
   };
   Result<void> removed;
   GANTRY_TRY(objects.list(ctx, [&](const storage::ObjectInfo& info) {
+    if (seen) seen(info);
     if (info.modified > newest) return true;
     old.push_back(info.key);
     if (old.size() >= kBatch) removed = remove_unheld();

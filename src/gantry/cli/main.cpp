@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include <CLI/CLI.hpp>
 
@@ -21,6 +22,7 @@
 #include "gantry/cli/tenant_command.hpp"
 #include "gantry/cli/worker_command.hpp"
 #include "gantry/config/settings.hpp"
+#include "gantry/pixels/sandbox/codec_process.hpp"
 #include "gantry/server/app.hpp"
 #include "gantry/server/data_folder.hpp"
 #include "gantry/server/identity_parts.hpp"
@@ -536,4 +538,8 @@ int run(int argc, char** argv) {
 }  // namespace
 }  // namespace gantry::cli
 
-int main(int argc, char** argv) { return gantry::cli::run(argc, argv); }
+int main(int argc, char** argv) {
+  // What `serve` starts to decode frames, with nothing but two descriptors; no command of the manual.
+  if (argc == 2 && std::string_view(argv[1]) == "codec-process") return gantry::pixels::sandbox::run_codec_process();
+  return gantry::cli::run(argc, argv);
+}

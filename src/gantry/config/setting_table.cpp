@@ -272,6 +272,23 @@ void add_services(Builder& table) {
       .within(1, 1'000'000)
       .add("dicomweb", "limit_most", K::kCount, GANTRY_AT(dicomweb, limit_most), "The most results of one search.")
       .within(1, 1'000'000)
+      .add("pixels", "processes", K::kCount, GANTRY_AT(pixels, processes),
+           "Processes that decode and encode frames, one frame at a time each. 0: one per core.")
+      .within(0, 1024)
+      .add("pixels", "frame_time", K::kDuration, GANTRY_AT(pixels, frame_time),
+           "A frame that is not decoded after so long is given up, and its process ended.")
+      .within(kSecond, kHour)
+      .add("pixels", "frame_bytes", K::kBytes, GANTRY_AT(pixels, frame_bytes),
+           "The most bytes of a decoded frame. Larger ones go out as they are stored only.")
+      .within(kMb, 4096 * kMb)
+      .add("pixels", "cache_bytes", K::kBytes, GANTRY_AT(pixels, cache_bytes),
+           "Memory for decoded frames and rendered pictures.")
+      .within(0, kTb)
+      .add("pixels", "store_bytes", K::kBytes, GANTRY_AT(pixels, store_bytes),
+           "Room in the object store for instances in other transfer syntaxes that were asked for. 0: none is kept.")
+      .within(0, 1024 * kTb)
+      .add("pixels", "progressive", K::kSwitch, GANTRY_AT(pixels, progressive),
+           "Makes a lossless HTJ2K rendition (RPCL) of every image in the background, for viewers that load by resolution.")
       .add("worker", "quiet_period", K::kDuration, GANTRY_AT(worker, quiet_period),
            "How long a series must be at rest before its metadata is prepared.")
       .within(0, 24 * kHour)

@@ -138,6 +138,15 @@ struct Settings {
     std::uint64_t limit_most = 1000;
   } dicomweb;
 
+  struct Pixels {
+    std::uint64_t processes = 0;                                      ///< that decode; 0: one per core
+    std::chrono::milliseconds frame_time{std::chrono::seconds(30)};   ///< a frame may take so long
+    std::uint64_t frame_bytes = 512ULL << 20;                         ///< most bytes of a decoded frame
+    std::uint64_t cache_bytes = 128ULL << 20;                         ///< of frames and pictures in memory
+    std::uint64_t store_bytes = 1024ULL << 20;                        ///< of transcoded instances in the object store
+    bool progressive = false;                                         ///< every image has an HTJ2K rendition
+  } pixels;
+
   struct Worker {
     std::chrono::milliseconds quiet_period{std::chrono::seconds(10)};  ///< a series at rest for so long gets its JSON
     std::chrono::milliseconds lease{std::chrono::minutes(5)};

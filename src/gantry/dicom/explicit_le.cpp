@@ -160,7 +160,7 @@ class MetaCollector final : public QuietHandler {
 };
 
 /// Preamble (zeros: what another format had there points to places that have moved), "DICM" and the File Meta group.
-Result<std::string> make_head(const RandomAccess& object, const FileMeta& meta) {
+Result<std::string> make_head(const RandomAccess& object, const FileMeta& meta, std::string_view transfer_syntax) {
   std::vector<MetaElement> elements;
   constexpr std::uint64_t kGroupOffset = 132;
   if (meta.dataset_offset - kGroupOffset <= kMetaMax) {
@@ -180,7 +180,7 @@ Result<std::string> make_head(const RandomAccess& object, const FileMeta& meta) 
   if (std::none_of(elements.begin(), elements.end(), has_version)) {
     add_meta(elements, {0x0002, 0x0001}, Vr::kOB, std::string_view("\0\1", 2), '\0');
   }
-  add_meta(elements, {0x0002, 0x0010}, Vr::kUI, kExplicitLittleEndian, '\0');
+  add_meta(elements, {0x0002, 0x0010}, Vr::kUI, transfer_syntax, '\0');
   add_meta(elements, {0x0002, 0x0012}, Vr::kUI, kImplementationClassUid, '\0');
   add_meta(elements, {0x0002, 0x0013}, Vr::kSH, kImplementationVersion, ' ');
   std::stable_sort(elements.begin(), elements.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
@@ -251,13 +251,23 @@ Result<std::unique_ptr<ByteStream>> inflate_dataset(std::shared_ptr<const Random
   return std::unique_ptr<ByteStream>(std::make_unique<InflatedBytes>(std::move(object), dataset_offset));
 }
 
+Result<std::string> transfer_syntax_of(const RandomAccess& object) {
+  GANTRY_LET(FileMeta meta, read_file_meta(object));
+  return std::move(meta.transfer_syntax);
+}
+
+Result<std::string> file_head(const RandomAccess& object, std::string_view transfer_syntax) {
+  GANTRY_LET(const FileMeta meta, read_file_meta(object));
+  return make_head(object, meta, transfer_syntax);
+}
+
 Result<std::unique_ptr<ByteStream>> to_explicit_little_endian(std::shared_ptr<const RandomAccess> object) {
   GANTRY_LET(const FileMeta meta, read_file_meta(*object));
   if (meta.encoding.encapsulated || meta.transfer_syntax.rfind("1.2.840.10008.1.2.4.", 0) == 0) {
     return Error::unsupported("objects in transfer syntax " + meta.transfer_syntax +
                               " can't be re-encoded to Explicit VR Little Endian without decoding");
   }
-  GANTRY_LET(auto head, make_head(*object, meta));
+  GANTRY_LET(auto head, make_head(*object, meta, kExplicitLittleEndian));
   std::unique_ptr<ByteStream> source;
   if (meta.encoding.deflated) {
     source = std::make_unique<InflatedBytes>(std::move(object), meta.dataset_offset);

@@ -95,7 +95,7 @@ std::string uri_root(const Settings& settings, const http::Request& request) {
 
 std::string make_etag(std::initializer_list<std::string_view> parts) {
   // Raised when the same state comes to be shown differently, so that no client keeps an old form.
-  static constexpr std::string_view kForm = "1";
+  static constexpr std::string_view kForm = "2";
   std::string text(kForm);
   for (const auto part : parts) {
     text += '\0';

@@ -13,6 +13,7 @@ class QueryService;
 class RetrieveService;
 class DeleteService;
 class VersionReader;
+class PixelService;
 }  // namespace gantry::archive
 
 namespace gantry::dicomweb {
@@ -45,6 +46,7 @@ struct Services {
   WorkerPool& index_pool;  ///< blocking index reads
   WorkerPool& disk_pool;   ///< blocking file work
   Settings settings;
+  archive::PixelService* pixels = nullptr;  ///< null: nothing is decoded or rendered
 };
 
 /// POST /studies, POST /studies/{study} (PS3.18 §10.5) and DELETE at three levels. `services` outlives the routes.

@@ -95,12 +95,13 @@ struct FileRange {
   std::uint64_t length = 0;
 };
 
-/// Bytes made on the way out: the edge calls `read` on the disk pool, never on an io thread. An error after the head
+/// Bytes made on the way out: the edge calls `read` on `pool`, or else the disk pool, never on an io thread. An error after the head
 /// was sent closes the connection, so that the client sees a cut answer, never a short one that looks whole. `length`
 /// when it is known before (then the answer has a Content-Length).
 struct Produced {
   std::shared_ptr<ByteStream> stream;
   std::optional<std::uint64_t> length;
+  WorkerPool* pool = nullptr;  ///< of work that is no file work, such as decoding; outlives the answer
 };
 
 /// Bytes in memory: owned, or shared with a cache.

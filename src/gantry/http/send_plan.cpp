@@ -107,7 +107,7 @@ SendPlan make_send_plan(BodyPlan body) {
       if (range->length > 0) plan.pieces.emplace_back(std::move(*range));
     } else {
       auto& produced = std::get<Produced>(segment);
-      plan.pieces.emplace_back(ProducedPiece{std::move(produced.stream), 0, produced.length, true});
+      plan.pieces.emplace_back(ProducedPiece{std::move(produced.stream), 0, produced.length, true, produced.pool});
     }
   }
   return plan;

@@ -28,6 +28,7 @@ struct ProducedPiece {
   std::uint64_t skip = 0;               ///< bytes read over first
   std::optional<std::uint64_t> length;  ///< bytes that are left to send; nullopt: up to the stream's end
   bool to_end = true;                   ///< the stream must end after `length`
+  WorkerPool* pool = nullptr;           ///< where it is read; null: the disk pool
 
   /// Blocking: fills `into` as far as the stream goes on. 0 is the end.
   Result<std::size_t> read(std::span<std::byte> into);

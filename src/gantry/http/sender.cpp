@@ -239,7 +239,8 @@ Task<bool> Sender::fetch() {
     co_return true;
   }
   auto job = [feed = feed_] { return feed->fill(); };
-  auto filled = co_await run_admitted(disk_, place_.tenant(), std::move(job));
+  WorkerPool& pool = feed_->piece.pool != nullptr ? *feed_->piece.pool : disk_;
+  auto filled = co_await run_admitted(pool, place_.tenant(), std::move(job));
   if (!filled) {
     failure_ = filled.error().detail();
     co_return false;

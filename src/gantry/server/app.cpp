@@ -28,6 +28,7 @@
 #include "gantry/server/janitor.hpp"
 #include "gantry/server/key_access.hpp"
 #include "gantry/server/listener_tls.hpp"
+#include "gantry/server/pixel_parts.hpp"
 #include "gantry/server/process_limits.hpp"
 #include "gantry/server/providers.hpp"
 #include "gantry/server/readiness.hpp"
@@ -78,6 +79,7 @@ archive::StoreSettings store_settings(const config::Settings& settings) {
   store.conflict = settings.store.conflict == "replace"  ? index::ConflictPolicy::kReplace
                    : settings.store.conflict == "ignore" ? index::ConflictPolicy::kIgnore
                                                          : index::ConflictPolicy::kReject;
+  store.list_syntaxes = true;
   store.indexer.unknown_transfer_syntaxes = settings.store.unknown_transfer_syntaxes;
   store.instance_bytes = settings.store.instance_bytes;
   store.memory_bytes = settings.store.memory_bytes;
@@ -241,7 +243,8 @@ class App::Parts {
         studies(cache.get(), shared_lives(settings)),
         outbox(outbox_to(cache.get(), *index, settings)),
         retrieves(*index, *objects, sharing(), cache_limits(settings, open_files)),
-        store(*index, *objects, disk_pool, store_settings(settings), &retrieves),
+        pixels(settings, *objects, retrieves, metrics, [this](const std::string& words) { log.warn(words); }),
+        store(*index, *objects, disk_pool, store_settings(settings), &pixels.listener()),
         deletes(*index, in_seconds(settings.deletes.object_grace), &retrieves),
         queries(*index, &studies),
         access(TenantId(kDefaultTenant), settings.http.insecure_tenants),
@@ -250,13 +253,13 @@ class App::Parts {
         credentials{*index, index_pool, site_url(settings)},
         gatekeeper(access, authenticators(), &share_access),
         web{store,          queries,    retrieves, deletes,
-            versions.get(), index_pool, disk_pool, dicomweb_settings(settings, folder.secret())},
+            versions.get(), index_pool, disk_pool, dicomweb_settings(settings, folder.secret()), pixels.service()},
         share_pages{credentials, web.settings, settings.share.viewer_url},
         site{*index,       *objects, index_pool,        disk_pool,
              web.settings, facts(),  folder.identity(), [this] { return metrics.text(); },
              gatekeeper.is_open(), gatekeeper.is_open() || is_loopback(settings.http.listen)},
         server(http_settings(settings, open_files, folder.admin_socket(), identity), http::Router(routes()), hooks(), disk_pool),
-        janitor(*index, *objects, janitor_settings(settings),
+        janitor(*index, *objects, &pixels.renditions(), janitor_settings(settings),
                 [this](bool failed, const std::string& words) {
                   log.write(failed ? observe::LogLevel::kWarn : observe::LogLevel::kInfo, words, {});
                 }),
@@ -384,6 +387,7 @@ class App::Parts {
     if (spool && !std::exchange(stopped, true)) record_stop(*spool);
     janitor.stop();
     workers.stop();
+    pixels.stop();
     index_pool.stop();  // what it still runs leans on what goes before it
   }
 
@@ -410,6 +414,7 @@ class App::Parts {
   archive::SharedStudies studies;
   std::unique_ptr<archive::Outbox> outbox;  ///< null without a shared cache
   archive::RetrieveService retrieves;
+  PixelParts pixels;
   archive::StoreService store;
   archive::DeleteService deletes;
   archive::QueryService queries;

@@ -27,8 +27,9 @@ RequestContext housekeeping() {
 
 }  // namespace
 
-Janitor::Janitor(index::InstanceIndex& index, storage::ObjectStore& objects, JanitorSettings settings, Told told)
-    : index_(index), objects_(objects), settings_(settings), told_(std::move(told)), thread_([this] { run(); }) {
+Janitor::Janitor(index::InstanceIndex& index, storage::ObjectStore& objects, archive::RenditionStore* renditions,
+                 JanitorSettings settings, Told told)
+    : index_(index), objects_(objects), renditions_(renditions), settings_(settings), told_(std::move(told)), thread_([this] { run(); }) {
   pthread_setname_np(thread_.native_handle(), "janitor");
 }
 
@@ -54,6 +55,7 @@ void Janitor::run() {
       lock.unlock();
       if (now >= next_unlink) {
         unlink();
+        make_room();
         next_unlink = Clock::now() + settings_.unlink_every;
       }
       if (now >= next_sweep) {
@@ -79,13 +81,36 @@ void Janitor::unlink() {
 }
 
 void Janitor::sweep() {
-  const auto done = archive::sweep_unheld(housekeeping(), index_, objects_, settings_.litter_age);
+  archive::RenditionCensus census(renditions_ != nullptr ? renditions_->settings() : archive::RenditionSettings());
+  const auto done = archive::sweep_unheld(housekeeping(), index_, objects_, settings_.litter_age,
+                                          [&census](const storage::ObjectInfo& info) { census.note(info); });
   if (!done) {
     told_(true, "sweeping litter: " + done.error().detail());
   } else if (done->unheld > 0) {
     told_(false, "swept " + std::to_string(done->unheld) + " objects that no row holds");
   }
   if (done) tell_put_off(*done);
+  if (done && renditions_ != nullptr) make_room(census);
+}
+
+void Janitor::make_room() {
+  if (renditions_ == nullptr || !renditions_->is_full()) return;
+  archive::RenditionCensus census(renditions_->settings());
+  const auto counted = objects_.list(housekeeping(), [&census](const storage::ObjectInfo& info) {
+    census.note(info);
+    return true;
+  });
+  if (!counted) return told_(true, "counting renditions: " + counted.error().detail());
+  make_room(census);
+}
+
+void Janitor::make_room(const archive::RenditionCensus& census) {
+  const auto went = renditions_->settle(housekeeping(), census);
+  if (!went) {
+    told_(true, "removing renditions: " + went.error().detail());
+  } else if (*went > 0) {
+    told_(false, "removed " + std::to_string(*went) + " renditions to make room for others");
+  }
 }
 
 // Kept for a while, so that a list shows why something stopped working.

@@ -7,6 +7,7 @@
 #include <string>
 #include <thread>
 
+#include "gantry/archive/rendition_store.hpp"
 #include "gantry/archive/sweep.hpp"
 
 namespace gantry::server {
@@ -17,14 +18,16 @@ struct JanitorSettings {
   std::chrono::seconds litter_age{24 * 3600};
 };
 
-/// One thread at low priority that removes deleted objects when they are due, what a crash left behind, and API keys and
-/// shares that expired 30 days ago.
+/// One thread at low priority that removes deleted objects when they are due, what a crash left behind, renditions beyond
+/// their limit, and API keys and shares that expired 30 days ago.
 class Janitor {
  public:
   /// What it did or could not do: `failed` or not, in words.
   using Told = std::function<void(bool failed, const std::string& words)>;
 
-  Janitor(index::InstanceIndex& index, storage::ObjectStore& objects, JanitorSettings settings, Told told);
+  /// All outlive it. `renditions` may be null.
+  Janitor(index::InstanceIndex& index, storage::ObjectStore& objects, archive::RenditionStore* renditions,
+          JanitorSettings settings, Told told);
   ~Janitor();
   Janitor(const Janitor&) = delete;
   Janitor& operator=(const Janitor&) = delete;
@@ -37,10 +40,14 @@ class Janitor {
   void unlink();
   void sweep();
   void drop_expired();
+  /// Renditions that are more than may be kept.
+  void make_room();
+  void make_room(const archive::RenditionCensus& census);
   void tell_put_off(const archive::SweepReport& report);
 
   index::InstanceIndex& index_;
   storage::ObjectStore& objects_;
+  archive::RenditionStore* const renditions_;
   const JanitorSettings settings_;
   const Told told_;
   std::mutex mutex_;

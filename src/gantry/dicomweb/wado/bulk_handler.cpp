@@ -3,16 +3,16 @@
 #include <optional>
 #include <utility>
 
-#include "gantry/archive/json_slice.hpp"
 #include "gantry/archive/retrieve_service.hpp"
 #include "gantry/dicom/transfer_syntax.hpp"
 #include "gantry/dicomweb/negotiation.hpp"
 #include "gantry/dicomweb/representation.hpp"
 #include "gantry/dicomweb/wado/delivery.hpp"
+#include "gantry/dicomweb/wado/document_type.hpp"
 #include "gantry/dicomweb/wado/handlers.hpp"
 #include "gantry/dicomweb/wado/instance_path.hpp"
+#include "gantry/dicomweb/wado/pixel_offers.hpp"
 #include "gantry/dicomweb/wado/pixel_parts.hpp"
-#include "gantry/http/media_type.hpp"
 
 namespace gantry::dicomweb::wado {
 namespace {
@@ -20,22 +20,6 @@ namespace {
 using dicom::PixelLayout;
 using http::Request;
 using http::Response;
-
-constexpr std::string_view kEncapsulatedDocument = "00420011";
-
-/// MIME Type of Encapsulated Document (0042,0012); "" when it is missing or no media type.
-Result<std::string> document_type(Services& services, const RequestContext& context, const InstancePath& path) {
-  GANTRY_LET(const auto rows, services.retrieves.metadata(context, path.study, path.series, path.sop));
-  GANTRY_LET(const auto object, rows->next());
-  if (!object) return std::string();
-  const auto attribute = archive::json::member(*object, "00420012");
-  const auto values = attribute ? archive::json::member(*attribute, "Value") : std::nullopt;
-  if (!values) return std::string();
-  archive::json::Walker items(*values);
-  if (!items.next()) return std::string();
-  const auto type = http::parse_media_type(archive::json::text_of(items.value()));
-  return type ? type->essence() : std::string();
-}
 
 Offer octets(bool multipart) {
   Offer offer;
@@ -98,6 +82,21 @@ Response make_response(Services& services, const Offer& offer, Parts parts, cons
   return response;
 }
 
+/// Compressed Pixel Data as it would be uncompressed.
+Task<Response> decoded_value(Services& services, archive::InstancePtr instance, Offer offer, std::string etag,
+                             std::string location) {
+  auto& service = *services.pixels;
+  const std::string lane(instance->object_key.view().substr(0, instance->object_key.view().find('/')));
+  auto work = [&service, instance] { return service.image(*instance); };
+  auto image = co_await run_on(service.pool(), lane, std::move(work));
+  if (!image) co_return not_convertible(image.error());
+  auto first = co_await service.fetch_frame(instance, 1, std::string(dicom::kExplicitLittleEndian));
+  if (!first) co_return not_convertible(first.error());
+  Parts parts(1);
+  parts.front().emplace_back(decoded_frames(service, instance, *std::move(image), *std::move(first)));
+  co_return make_response(services, offer, std::move(parts), etag, location);
+}
+
 /// A value by the route's path, or Pixel Data where the route has none.
 Task<Response> retrieve_value(Services& services, Request& request, bool by_path) {
   const auto path = instance_path(request);
@@ -122,11 +121,14 @@ Task<Response> retrieve_value(Services& services, Request& request, bool by_path
   }
 
   std::vector<Offer> offers;
+  std::vector<std::string> targets;  ///< of compressed pixels: "" as stored, else what they are converted to
   const auto type = pixel_type(*instance);
   const bool compressed = is_pixels && type.compressed;
   if (compressed) {
     const bool one_part = pixels.kind != PixelLayout::Kind::kEncapsulated || pixels.frames == 1;
-    offers = pixel_offers(type, pixels.kind == PixelLayout::Kind::kEncapsulated, one_part);
+    auto can = pixel_data_offers(services, *instance, type, pixels.kind == PixelLayout::Kind::kEncapsulated, one_part);
+    offers = std::move(can.offers);
+    targets = std::move(can.targets);
   } else {
     offers = {octets(false), octets(true)};
   }
@@ -145,9 +147,13 @@ Task<Response> retrieve_value(Services& services, Request& request, bool by_path
 
   const std::string location = uri_root(services.settings, request) + path->to_string() + "/bulkdata/" + name;
   const std::string etag = make_etag({"bulk", request.context.tenant.view(), instance->object_key.view(), location,
-                                      offer->multipart ? "multipart" : "single", offer->media_type});
+                                      offer->multipart ? "multipart" : "single", offer->media_type,
+                                      offer->transfer_syntax});
   if (auto unchanged = not_modified(request.headers, etag)) co_return *std::move(unchanged);
 
+  if (compressed && !targets[static_cast<std::size_t>(offer - offers.data())].empty()) {
+    co_return co_await decoded_value(services, instance, *offer, etag, location);
+  }
   if (compressed && offer->multipart && pixels.kind == PixelLayout::Kind::kEncapsulated &&
       pixels.frames > kListedPartsMost) {
     MultipartPlan plan(etag, services.settings);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "gantry/dicom/transfer_syntax.hpp"
+#include "gantry/dicomweb/wado/pixel_offers.hpp"
 #include "gantry/dicomweb/wado/pixel_parts.hpp"
 #include "gantry/dicomweb/wado/pixel_streams.hpp"
 
@@ -24,12 +25,17 @@ struct Part {
 /// The parts of one instance in the order of its attributes: bulk values, and Pixel Data at the end.
 class InstanceBulk {
  public:
-  InstanceBulk(archive::InstancePtr instance, const BulkSetWish& wish, std::string root)
+  InstanceBulk(const Services& services, archive::InstancePtr instance, const BulkSetWish& wish, std::string root)
       : instance_(std::move(instance)), source_(instance_), root_(std::move(root)), type_(pixel_type(*instance_)) {
     const auto& pixels = instance_->layout->pixels;
     if (wish.pixels_only) value_ = instance_->layout->bulk.size();
+    const bool expand = type_.compressed && !wish.compressed;
+    if (expand && comes_decoded(services, instance_->transfer_syntax) &&
+        pixels.kind == PixelLayout::Kind::kEncapsulated && frames_end_on_bytes(*instance_)) {
+      decoder_ = services.pixels;
+    }
     frames_ = pixels.kind == PixelLayout::Kind::kNone           ? 0
-              : type_.compressed && !wish.compressed            ? 0
+              : expand && decoder_ == nullptr                   ? 0
               : pixels.kind == PixelLayout::Kind::kEncapsulated ? pixels.frames
                                                                 : 1;
   }
@@ -42,6 +48,10 @@ class InstanceBulk {
           Part{head(parts, "application/octet-stream", dicom::kExplicitLittleEndian, item.path), source_.value(item)});
     }
     if (frame_ == frames_) return std::optional<Part>();
+    if (auto* const decoder = std::exchange(decoder_, nullptr)) {
+      GANTRY_LET(auto decoded, decode(*decoder, parts));
+      if (decoded) return decoded;
+    }
     ++frame_;
     Part part;
     part.head = head(parts, type_.media_type, type_.transfer_syntax, dicom::to_hex8(layout.pixels.element));
@@ -54,6 +64,23 @@ class InstanceBulk {
   }
 
  private:
+  /// All frames as one value; nullopt when the first can't be decoded: then they go out as they are stored, and say so.
+  Result<std::optional<Part>> decode(archive::PixelService& decoder, MultipartPlan& parts) {
+    const auto image = decoder.image(*instance_);
+    const auto first = image ? decoder.frame(instance_, 1, std::string(dicom::kExplicitLittleEndian)) : image.error();
+    if (!first) {
+      const auto kind = first.error().kind();
+      if (kind == ErrorKind::kUnavailable || kind == ErrorKind::kInternal) return first.error();
+      return std::optional<Part>();
+    }
+    frame_ = frames_;
+    Part part;
+    part.head = head(parts, "application/octet-stream", dicom::kExplicitLittleEndian,
+                     dicom::to_hex8(instance_->layout->pixels.element));
+    part.segments.emplace_back(decoded_frames(decoder, instance_, *image, *first));
+    return std::optional(std::move(part));
+  }
+
   std::string head(MultipartPlan& parts, std::string_view type, std::string_view syntax, std::string_view path) const {
     return parts.part_head(type, syntax, root_ + "/bulkdata/" + std::string(path));
   }
@@ -64,6 +91,7 @@ class InstanceBulk {
   PixelType type_;
   std::size_t value_ = 0;
   std::uint32_t frame_ = 0, frames_ = 0;
+  archive::PixelService* decoder_ = nullptr;  ///< Pixel Data is yet to be decoded
 };
 
 class BulkSetStream final : public ByteStream {
@@ -137,7 +165,7 @@ class BulkSetStream final : public ByteStream {
       GANTRY_LET(const auto listed, next_listed());
       if (!listed) break;
       GANTRY_LET(auto found, services_.retrieves.locate(context_, study_, listed->series, listed->sop));
-      instance_.emplace(std::move(found), wish_,
+      instance_.emplace(services_, std::move(found), wish_,
                         study_root_ + "/series/" + listed->series.str() + "/instances/" + listed->sop.str());
     }
     part_ = {};
@@ -170,6 +198,10 @@ class BulkSetStream final : public ByteStream {
 };
 
 }  // namespace
+
+bool comes_decoded(const Services& services, std::string_view transfer_syntax) noexcept {
+  return services.pixels != nullptr && pixels::can_decode(transfer_syntax);
+}
 
 Result<std::shared_ptr<ByteStream>> bulk_set(Services& services, const RequestContext& context, const StudyUid& study,
                                              archive::InstanceList list, const BulkSetWish& wish,

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "gantry/archive/retrieve_service.hpp"
 #include "gantry/base/bytes.hpp"
@@ -14,8 +15,11 @@ namespace gantry::dicomweb::wado {
 
 struct BulkSetWish {
   bool pixels_only = false;  ///< Pixel Data alone
-  bool compressed = true;    ///< compressed Pixel Data goes out as it is stored; false: it is left out
+  bool compressed = true;    ///< compressed Pixel Data goes out as it is stored; false: decoded, or it is left out
 };
+
+/// Whether there is a decoder for such Pixel Data.
+[[nodiscard]] bool comes_decoded(const Services& services, std::string_view transfer_syntax) noexcept;
 
 /// A part per value, compressed Pixel Data a part per frame, each with the Content-Location that metadata names. One
 /// instance is open at a time. Blocking. kNotFound when there is not one part, as a multipart body must have.

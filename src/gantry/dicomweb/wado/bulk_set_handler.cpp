@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "gantry/archive/pixel_service.hpp"
 #include "gantry/dicom/transfer_syntax.hpp"
 #include "gantry/dicomweb/negotiation.hpp"
 #include "gantry/dicomweb/representation.hpp"
@@ -69,11 +70,12 @@ Task<Response> retrieve_all(Services& services, Request& request, bool pixels_on
   Listing listing = *std::move(listed);
 
   std::string compressed;
+  bool all_decoded = listing.list.more == nullptr;  // of what is listed later nobody knows yet
   for (const auto& instance : listing.list.first) {
     const auto* syntax = dicom::find_transfer_syntax(instance.transfer_syntax);
     if (syntax == nullptr || !syntax->encapsulated) continue;
-    compressed = syntax->frame_media_type;
-    break;
+    if (compressed.empty()) compressed = syntax->frame_media_type;
+    if (!comes_decoded(services, instance.transfer_syntax)) all_decoded = false;
   }
   const auto offers = offers_for(compressed);
   const Offer* offer = choose(accepted_ranges(request.headers, *query), offers);
@@ -92,17 +94,19 @@ Task<Response> retrieve_all(Services& services, Request& request, bool pixels_on
   Response response;
   response.headers.set("Content-Type", multipart_content_type(offer->media_type, parts.boundary()));
   set_cache_headers(response, etag);
-  if (!wish.compressed) {
+  if (!wish.compressed && !all_decoded) {
     response.status = 206;  // some of it can't be had in what was asked for (PS3.18 Table 10.4.3-1)
-    add_warning(response, root, "Compressed Pixel Data was left out: ask for transfer-syntax=* to get it as stored");
+    add_warning(response, root, "Pixel Data that can't be decoded was left out: ask for transfer-syntax=* to get it as stored");
   }
   auto open = [&services, context = request.context, study = path->study, list = std::move(listing.list), wish,
                study_root = root + "/studies/" + path->study.str(), parts = std::move(parts)]() mutable {
     return bulk_set(services, context, study, std::move(list), wish, std::move(study_root), std::move(parts));
   };
-  auto stream = co_await run_on(services.disk_pool, request.context.tenant.view(), std::move(open));
+  WorkerPool* const pool = wish.compressed || services.pixels == nullptr ? nullptr : &services.pixels->pool();
+  auto stream = co_await run_on(pool != nullptr ? *pool : services.disk_pool, request.context.tenant.view(),
+                                std::move(open));
   if (!stream) co_return http::problem(stream.error());
-  response.body.add(http::Produced{*std::move(stream), std::nullopt});
+  response.body.add(http::Produced{*std::move(stream), std::nullopt, pool});
   co_return response;
 }
 

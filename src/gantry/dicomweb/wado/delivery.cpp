@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "gantry/dicom/transfer_syntax.hpp"
+#include "gantry/pixels/frame_codec.hpp"
+#include "gantry/pixels/syntaxes.hpp"
 
 namespace gantry::dicomweb::wado {
 namespace {
@@ -18,23 +20,42 @@ bool can_be_reencoded(std::string_view transfer_syntax) noexcept {
   return is_banned(transfer_syntax) || transfer_syntax == dicom::kDeflatedExplicitLittleEndian;
 }
 
-std::optional<Delivery> delivery_of(std::string_view stored, const SyntaxWish& wish, bool strict) {
-  if (wish.empty()) return can_be_reencoded(stored) ? Delivery::kExplicit : Delivery::kStored;
-  if (wish == "*") return strict && is_banned(stored) ? Delivery::kExplicit : Delivery::kStored;
+std::optional<Delivery> delivery_of(std::string_view stored, const SyntaxWish& wish, const DeliveryRules& rules) {
+  const bool decodes = rules.codecs && pixels::can_decode(stored) && !can_be_reencoded(stored);
+  if (wish.empty()) {
+    if (can_be_reencoded(stored)) return Delivery::kExplicit;
+    const auto* syntax = dicom::find_transfer_syntax(stored);
+    // What is held only lossy goes out as it is (PS3.18 §8.7.3).
+    const bool expand = decodes && syntax != nullptr && syntax->encapsulated && syntax->lossless;
+    return expand ? Delivery::kTranscoded : Delivery::kStored;
+  }
+  if (wish == "*") return rules.strict && is_banned(stored) ? Delivery::kExplicit : Delivery::kStored;
   if (is_banned(wish)) return std::nullopt;
   if (wish == stored) return Delivery::kStored;
   if (wish == dicom::kExplicitLittleEndian && can_be_reencoded(stored)) return Delivery::kExplicit;
+  if (rules.codecs && pixels::can_decode(stored) && pixels::can_encode(wish)) return Delivery::kTranscoded;
   return std::nullopt;
 }
 
-std::string_view delivered_syntax(std::string_view stored, Delivery delivery) noexcept {
-  return delivery == Delivery::kStored ? stored : dicom::kExplicitLittleEndian;
+std::string_view delivered_syntax(std::string_view stored, Delivery delivery, const SyntaxWish& wish) noexcept {
+  if (delivery == Delivery::kStored) return stored;
+  return delivery == Delivery::kExplicit || wish.empty() ? dicom::kExplicitLittleEndian : std::string_view(wish);
 }
 
-InstanceOffers instance_offers(std::span<const std::string> stored, bool strict, bool single_part) {
+std::span<const std::string> transcoding_targets() {
+  static const std::vector<std::string> list{
+      std::string(dicom::kExplicitLittleEndian), std::string(pixels::kJpegLs),
+      std::string(pixels::kJpeg2000Lossless),    std::string(pixels::kHtj2kRpcl),
+      std::string(pixels::kHtj2kLossless),       std::string(pixels::kRle),
+      std::string(pixels::kJpegBaseline)};
+  return list;
+}
+
+InstanceOffers instance_offers(std::span<const std::string> stored, const DeliveryRules& rules,
+                               bool single_part) {
   const auto all_can = [&](const SyntaxWish& wish) {
     return std::all_of(stored.begin(), stored.end(),
-                       [&](const std::string& syntax) { return delivery_of(syntax, wish, strict).has_value(); });
+                       [&](const std::string& syntax) { return delivery_of(syntax, wish, rules).has_value(); });
   };
   InstanceOffers found;
   const auto add = [&](bool multipart, const SyntaxWish& wish, std::string_view shown) {
@@ -48,23 +69,29 @@ InstanceOffers instance_offers(std::span<const std::string> stored, bool strict,
     found.offers.push_back(std::move(offer));
     found.wishes.push_back(wish);
   };
-  const std::string explicit_le(dicom::kExplicitLittleEndian);
+  const auto is_target = [](const std::string& syntax) {
+    const auto targets = transcoding_targets();
+    return std::find(targets.begin(), targets.end(), syntax) != targets.end();
+  };
   const bool one_syntax =
       std::all_of(stored.begin(), stored.end(), [&](const auto& each) { return each == stored.front(); });
   for (const bool multipart : {true, false}) {
     if (!multipart && !single_part) continue;
-    const auto by_default = delivery_of(stored.front(), "", strict);
-    add(multipart, "", one_syntax && by_default ? delivered_syntax(stored.front(), *by_default) : std::string_view());
+    const auto by_default = delivery_of(stored.front(), "", rules);
+    add(multipart, "",
+        one_syntax && by_default ? delivered_syntax(stored.front(), *by_default, "") : std::string_view());
     add(multipart, "*", "*");
-    if (all_can(explicit_le)) add(multipart, explicit_le, explicit_le);
-    if (one_syntax && stored.front() != explicit_le && all_can(stored.front()))
+    for (const auto& target : transcoding_targets()) {
+      if (all_can(target)) add(multipart, target, target);
+    }
+    if (one_syntax && !is_target(stored.front()) && all_can(stored.front()))
       add(multipart, stored.front(), stored.front());
   }
   return found;
 }
 
 std::string no_decoder_hint() {
-  return "Compressed instances can't be decoded here yet: ask for transfer-syntax=* to get them as they were stored";
+  return "Ask for transfer-syntax=* to get instances as they were stored";
 }
 
 }  // namespace gantry::dicomweb::wado

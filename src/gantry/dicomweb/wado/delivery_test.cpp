@@ -19,27 +19,45 @@ constexpr const char* kJpeg = "1.2.840.10008.1.2.4.50";
 
 TEST(Delivery, TheDefaultIsExplicitWhereItCanBeMade) {
   for (const char* stored : {kImplicit, kBig, kDeflated})
-    EXPECT_EQ(delivery_of(stored, "", false), Delivery::kExplicit) << stored;
-  for (const char* stored : {kExplicit, kJpeg}) EXPECT_EQ(delivery_of(stored, "", false), Delivery::kStored) << stored;
+    EXPECT_EQ(delivery_of(stored, "", {}), Delivery::kExplicit) << stored;
+  for (const char* stored : {kExplicit, kJpeg}) EXPECT_EQ(delivery_of(stored, "", {}), Delivery::kStored) << stored;
 }
 
 TEST(Delivery, AStarGivesTheStoredBytesUnlessStrict) {
   for (const char* stored : {kImplicit, kBig, kDeflated, kExplicit, kJpeg}) {
-    EXPECT_EQ(delivery_of(stored, "*", false), Delivery::kStored) << stored;
+    EXPECT_EQ(delivery_of(stored, "*", {}), Delivery::kStored) << stored;
   }
-  EXPECT_EQ(delivery_of(kImplicit, "*", true), Delivery::kExplicit);
-  EXPECT_EQ(delivery_of(kBig, "*", true), Delivery::kExplicit);
-  EXPECT_EQ(delivery_of(kDeflated, "*", true), Delivery::kStored);
+  EXPECT_EQ(delivery_of(kImplicit, "*", {true}), Delivery::kExplicit);
+  EXPECT_EQ(delivery_of(kBig, "*", {true}), Delivery::kExplicit);
+  EXPECT_EQ(delivery_of(kDeflated, "*", {true}), Delivery::kStored);
 }
 
 TEST(Delivery, ANamedSyntaxIsGivenOrNothing) {
-  EXPECT_EQ(delivery_of(kJpeg, kJpeg, false), Delivery::kStored);
-  EXPECT_EQ(delivery_of(kDeflated, kDeflated, false), Delivery::kStored);
-  EXPECT_EQ(delivery_of(kImplicit, kExplicit, false), Delivery::kExplicit);
-  EXPECT_EQ(delivery_of(kJpeg, kExplicit, false), std::nullopt);
-  EXPECT_EQ(delivery_of(kImplicit, kImplicit, false), std::nullopt);
-  EXPECT_EQ(delivery_of(kBig, kBig, false), std::nullopt);
-  EXPECT_EQ(delivery_of(kExplicit, kJpeg, false), std::nullopt);
+  EXPECT_EQ(delivery_of(kJpeg, kJpeg, {}), Delivery::kStored);
+  EXPECT_EQ(delivery_of(kDeflated, kDeflated, {}), Delivery::kStored);
+  EXPECT_EQ(delivery_of(kImplicit, kExplicit, {}), Delivery::kExplicit);
+  EXPECT_EQ(delivery_of(kJpeg, kExplicit, {}), std::nullopt);
+  EXPECT_EQ(delivery_of(kImplicit, kImplicit, {}), std::nullopt);
+  EXPECT_EQ(delivery_of(kBig, kBig, {}), std::nullopt);
+  EXPECT_EQ(delivery_of(kExplicit, kJpeg, {}), std::nullopt);
+}
+
+TEST(Delivery, WithCodecsWhatIsLosslessIsExpandedAndEverythingCanBeNamed) {
+  constexpr const char* kJpegLs = "1.2.840.10008.1.2.4.80";
+  constexpr const char* kVideo = "1.2.840.10008.1.2.4.102";
+  const DeliveryRules rules{.strict = false, .codecs = true};
+  EXPECT_EQ(delivery_of(kJpegLs, "", rules), Delivery::kTranscoded);
+  EXPECT_EQ(delivered_syntax(kJpegLs, Delivery::kTranscoded, ""), kExplicit);
+  EXPECT_EQ(delivery_of(kJpegLs, "*", rules), Delivery::kStored);
+  EXPECT_EQ(delivery_of(kJpegLs, kJpegLs, rules), Delivery::kStored);
+  EXPECT_EQ(delivery_of(kJpeg, "", rules), Delivery::kStored);  // held only lossy
+  EXPECT_EQ(delivery_of(kJpeg, kExplicit, rules), Delivery::kTranscoded);
+  EXPECT_EQ(delivery_of(kImplicit, kJpegLs, rules), Delivery::kTranscoded);
+  EXPECT_EQ(delivered_syntax(kImplicit, Delivery::kTranscoded, kJpegLs), kJpegLs);
+  EXPECT_EQ(delivery_of(kImplicit, "", rules), Delivery::kExplicit);
+  EXPECT_EQ(delivery_of(kJpegLs, kImplicit, rules), std::nullopt);
+  EXPECT_EQ(delivery_of(kVideo, "", rules), Delivery::kStored);
+  EXPECT_EQ(delivery_of(kVideo, kExplicit, rules), std::nullopt);
 }
 
 TEST(Delivery, AMixedListIsOfferedExplicitOnlyWhenAllOfItCanBe) {
@@ -48,9 +66,9 @@ TEST(Delivery, AMixedListIsOfferedExplicitOnlyWhenAllOfItCanBe) {
   const auto names = [](const InstanceOffers& can, const std::string& wish) {
     return std::find(can.wishes.begin(), can.wishes.end(), wish) != can.wishes.end();
   };
-  EXPECT_TRUE(names(instance_offers(uncompressed, false, false), kExplicit));
-  EXPECT_FALSE(names(instance_offers(mixed, false, false), kExplicit));
-  EXPECT_TRUE(names(instance_offers(mixed, false, false), "*"));
+  EXPECT_TRUE(names(instance_offers(uncompressed, {}, false), kExplicit));
+  EXPECT_FALSE(names(instance_offers(mixed, {}, false), kExplicit));
+  EXPECT_TRUE(names(instance_offers(mixed, {}, false), "*"));
 }
 
 TEST(FrameList, KeepsTheOrderAskedFor) {

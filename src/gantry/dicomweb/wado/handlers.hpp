@@ -22,6 +22,10 @@ Task<http::Response> retrieve_all_bulk_data(Services& services, http::Request& r
 Task<http::Response> retrieve_all_pixel_data(Services& services, http::Request& request);
 /// GET …/pixeldata (§10.4.1.1.7).
 Task<http::Response> retrieve_pixel_data(Services& services, http::Request& request);
+/// GET …/rendered at four levels (§10.4.1.1.3).
+Task<http::Response> retrieve_rendered(Services& services, http::Request& request);
+/// GET …/thumbnail at four levels (§10.4.1.1.4).
+Task<http::Response> retrieve_thumbnail(Services& services, http::Request& request);
 /// GET /wado?requestType=WADO… (PS3.18 §9).
 Task<http::Response> retrieve_by_uri(Services& services, http::Request& request);
 

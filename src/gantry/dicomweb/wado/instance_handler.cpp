@@ -12,6 +12,7 @@
 #include "gantry/dicomweb/wado/handlers.hpp"
 #include "gantry/dicomweb/wado/instance_body.hpp"
 #include "gantry/dicomweb/wado/instance_path.hpp"
+#include "gantry/dicomweb/wado/pixel_parts.hpp"
 #include "gantry/dicomweb/wado/zip_stream.hpp"
 
 namespace gantry::dicomweb::wado {
@@ -21,7 +22,6 @@ using http::Request;
 using http::Response;
 
 constexpr std::string_view kDicom = "application/dicom";
-
 constexpr std::string_view kZip = "application/zip";
 
 struct Wanted {
@@ -31,9 +31,9 @@ struct Wanted {
 };
 
 /// What the client gets of instances kept in these transfer syntaxes, or the 406.
-std::variant<Wanted, Response> negotiate(const Settings& settings, const std::vector<AcceptedRange>& ranges,
+std::variant<Wanted, Response> negotiate(const DeliveryRules& rules, const std::vector<AcceptedRange>& ranges,
                                          const std::vector<std::string>& stored, bool single_part) {
-  auto can = instance_offers(stored, settings.strict_transfer_syntax, single_part);
+  auto can = instance_offers(stored, rules, single_part);
   // Whatever can be had in parts can be had as an archive of files (PS3.18 Table 8.7.3-1), when that is asked for.
   for (std::size_t i = 0, parts = can.offers.size(); i < parts; ++i) {
     if (!can.offers[i].multipart) continue;
@@ -45,8 +45,8 @@ std::variant<Wanted, Response> negotiate(const Settings& settings, const std::ve
   }
   const Offer* offer = choose(ranges, can.offers);
   if (offer == nullptr) {
-    const bool compressed = std::any_of(stored.begin(), stored.end(), [](const std::string& syntax) {
-      return !delivery_of(syntax, std::string(dicom::kExplicitLittleEndian), false).has_value() &&
+    const bool compressed = std::any_of(stored.begin(), stored.end(), [&](const std::string& syntax) {
+      return !delivery_of(syntax, std::string(dicom::kExplicitLittleEndian), rules).has_value() &&
              !can_be_reencoded(syntax);
     });
     return not_acceptable(can.offers, compressed ? no_decoder_hint() : std::string());
@@ -62,8 +62,9 @@ std::string form_of(const Settings& settings, const Wanted& wanted, std::string_
   return form.append(root);
 }
 
-Response zip_answer(Services& services, const RequestContext& context, archive::InstanceList list, const Wanted& wanted,
-                    const std::string& etag, const std::string& name) {
+Response zip_answer(Services& services, const RequestContext& context, const StudyUid& study,
+                    archive::InstanceList list, const Wanted& wanted, const std::string& etag,
+                    const std::string& name) {
   if (list.more != nullptr || list.first.size() > kZipEntriesMost) {
     return http::problem(413, "so many instances are not put into one archive; ask for it series by series");
   }
@@ -71,8 +72,8 @@ Response zip_answer(Services& services, const RequestContext& context, archive::
   response.headers.set("Content-Type", std::string(kZip));
   response.headers.set("Content-Disposition", "attachment; filename=\"" + name + ".zip\"");
   set_cache_headers(response, etag);
-  auto body = instance_zip(services, context, std::move(list), wanted.wish);
-  response.body.add(http::Produced{std::move(body.stream), body.length});
+  auto body = instance_zip(services, context, study, std::move(list), wanted.wish);
+  response.body.add(http::Produced{std::move(body.stream), body.length, body.pool});
   return response;
 }
 
@@ -81,10 +82,10 @@ Task<Response> retrieve_one(Services& services, Request& request, const Instance
   auto found = co_await find_instance(services, request.context, path);
   if (!found) co_return http::problem(found.error());
   const archive::InstancePtr instance = *found;
-  auto chosen = negotiate(services.settings, ranges, {instance->transfer_syntax}, true);
+  auto chosen = negotiate(delivery_rules(services), ranges, {instance->transfer_syntax}, true);
   if (auto* refusal = std::get_if<Response>(&chosen)) co_return std::move(*refusal);
   const Wanted wanted = std::get<Wanted>(chosen);
-  const auto delivery = delivery_of(instance->transfer_syntax, wanted.wish, services.settings.strict_transfer_syntax)
+  const auto delivery = delivery_of(instance->transfer_syntax, wanted.wish, delivery_rules(services))
                             .value_or(Delivery::kStored);
 
   const std::string root = uri_root(services.settings, request);
@@ -95,13 +96,13 @@ Task<Response> retrieve_one(Services& services, Request& request, const Instance
   if (wanted.zip) {
     archive::InstanceList list;
     list.first.push_back(listed(*instance));
-    co_return zip_answer(services, request.context, std::move(list), wanted, etag, path.sop->str());
+    co_return zip_answer(services, request.context, path.study, std::move(list), wanted, etag, path.sop->str());
   }
 
   http::BodyPlan bytes;
-  auto added = co_await add_instance(services, request.context, instance, delivery, bytes);
+  auto added = co_await add_instance(services, request.context, instance, delivery, wanted.wish, bytes);
   if (!added) co_return http::problem(added.error());
-  const auto syntax = delivered_syntax(instance->transfer_syntax, delivery);
+  const std::string& syntax = *added;
   if (wanted.multipart) {
     MultipartPlan parts(etag, services.settings);
     parts.begin_part(kDicom, syntax, root + path.to_string());
@@ -109,10 +110,10 @@ Task<Response> retrieve_one(Services& services, Request& request, const Instance
     co_return parts.finish(kDicom);
   }
   Response response;
-  response.headers.set("Content-Type", std::string(kDicom) + "; transfer-syntax=" + std::string(syntax));
+  response.headers.set("Content-Type", std::string(kDicom) + "; transfer-syntax=" + syntax);
   set_cache_headers(response, etag);
   response.body = std::move(bytes);
-  response.ranges = delivery == Delivery::kStored;
+  response.ranges = can_be_ranged(response.body);
   co_return response;
 }
 
@@ -139,7 +140,7 @@ Task<Response> retrieve_many(Services& services, Request& request, const Instanc
       stored.push_back(instance.transfer_syntax);
     }
   }
-  auto chosen = negotiate(services.settings, ranges, stored, false);
+  auto chosen = negotiate(delivery_rules(services), ranges, stored, false);
   if (auto* refusal = std::get_if<Response>(&chosen)) co_return std::move(*refusal);
   const Wanted wanted = std::get<Wanted>(chosen);
 
@@ -150,16 +151,16 @@ Task<Response> retrieve_many(Services& services, Request& request, const Instanc
 
   if (wanted.zip) {
     const std::string name = path.series ? path.series->str() : path.study.str();
-    co_return zip_answer(services, request.context, std::move(listing.list), wanted, etag, name);
+    co_return zip_answer(services, request.context, path.study, std::move(listing.list), wanted, etag, name);
   }
 
   MultipartPlan parts(etag, services.settings);
   Response response;
   response.headers.set("Content-Type", multipart_content_type(kDicom, parts.boundary()));
   set_cache_headers(response, etag);
-  auto body = instance_parts(services, request.context, std::move(listing.list), wanted.wish,
+  auto body = instance_parts(services, request.context, path.study, std::move(listing.list), wanted.wish,
                              root + "/studies/" + path.study.str(), std::move(parts));
-  response.body.add(http::Produced{std::move(body.stream), body.length});
+  response.body.add(http::Produced{std::move(body.stream), body.length, body.pool});
   co_return response;
 }
 

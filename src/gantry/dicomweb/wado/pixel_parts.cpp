@@ -45,20 +45,6 @@ PixelType pixel_type(const archive::LocatedInstance& instance) {
   return {std::move(media_type), instance.transfer_syntax, true};
 }
 
-std::vector<Offer> pixel_offers(const PixelType& type, bool multipart_first, bool single_part) {
-  std::vector<Offer> offers;
-  for (const bool multipart : {multipart_first, !multipart_first}) {
-    if (!multipart && !single_part) continue;
-    Offer offer;
-    offer.multipart = multipart;
-    offer.media_type = type.media_type;
-    offer.transfer_syntax = type.transfer_syntax;
-    offer.as_octets = type.compressed;
-    offers.push_back(std::move(offer));
-  }
-  return offers;
-}
-
 namespace {
 
 // A frame list holds fewer than 2,000 numbers (a URL has at most 8 kB), so their segments stay below 10 MB together.

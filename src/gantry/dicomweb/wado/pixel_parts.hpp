@@ -26,8 +26,6 @@ struct PixelType {
   bool compressed = false;
 };
 [[nodiscard]] PixelType pixel_type(const archive::LocatedInstance& instance);
-/// The offers for pixels of that type, in the order of preference. `single_part`: there is one part only.
-[[nodiscard]] std::vector<Offer> pixel_offers(const PixelType& type, bool multipart_first, bool single_part);
 
 /// Cuts an instance's bytes into what goes out. Deflated data sets are inflated once for all parts that are asked for
 /// in order.

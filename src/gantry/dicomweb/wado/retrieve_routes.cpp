@@ -7,22 +7,11 @@
 #include "gantry/dicomweb/wado/handlers.hpp"
 
 namespace gantry::dicomweb {
-namespace {
-
-using http::Request;
-using http::Response;
-
-Task<Response> not_rendered(Request& request) {
-  (void)request;
-  co_return http::problem(406, "images are not rendered yet; frames and bulkdata give the pixels as they were stored");
-}
-
-}  // namespace
 
 std::vector<http::Route> retrieve_routes(Services& services) {
-  using Handle = Task<Response> (*)(Services&, Request&);
+  using Handle = Task<http::Response> (*)(Services&, http::Request&);
   const auto with = [&services](Handle handle) {
-    return [&services, handle](Request& request) { return handle(services, request); };
+    return [&services, handle](http::Request& request) { return handle(services, request); };
   };
   const std::string& base = services.settings.base_path;
   const std::string study = base + "/studies/{study}";
@@ -67,12 +56,29 @@ std::vector<http::Route> retrieve_routes(Services& services) {
     add(resource + "/pixeldata", "All Pixel Data below.", with(wado::retrieve_all_pixel_data),
         doc("10.4.1.1.7", parts));
   }
+  const std::vector<std::string> pictures{"image/jpeg", "image/png", "image/gif"};
+  std::vector<std::string> many;
+  for (const auto& type : pictures) many.push_back("multipart/related; type=\"" + type + "\"");
+  auto one_or_many = pictures;
+  one_or_many.insert(one_or_many.end(), many.begin(), many.end());
+  auto rendered = doc("10.4.1.1.3", one_or_many);
+  rendered.query.push_back({"window", "Centre, width and function, such as 40,400,linear."});
+  rendered.query.push_back({"viewport", "Width, height and optionally the region, such as 512,512,0,0,-256,256."});
+  rendered.query.push_back({"quality", "Of JPEG, 1 to 100.", "integer"});
+  rendered.query.push_back({"iccprofile", "`yes` embeds the image's own profile."});
+  rendered.query.push_back({"bits", "16: a PNG of 16 bits of a monochrome image (extension).", "integer"});
+  auto thumbnail = rendered;
+  thumbnail.section = "10.4.1.1.4";
+  thumbnail.produces = pictures;
   for (const auto& resource : {study, series, instance, instance + "/frames/{frames}"}) {
-    add(resource + "/rendered", "Rendered images: not yet.", not_rendered);
-    add(resource + "/thumbnail", "A small rendered image: not yet.", not_rendered);
+    rendered.produces = resource == study || resource == series ? many : one_or_many;
+    add(resource + "/rendered", "Images as pictures, documents and videos as they are.", with(wado::retrieve_rendered),
+        rendered);
+    add(resource + "/thumbnail", "A small picture.", with(wado::retrieve_thumbnail), thumbnail);
   }
-  http::RouteDoc by_uri{"9", {}, {}, {"application/dicom"}};
-  for (const char* name : {"requestType", "studyUID", "seriesUID", "objectUID", "contentType", "transferSyntax"}) {
+  http::RouteDoc by_uri{"9", {}, {}, {"image/jpeg", "image/png", "image/gif", "application/dicom"}};
+  for (const char* name : {"requestType", "studyUID", "seriesUID", "objectUID", "contentType", "transferSyntax", "frameNumber",
+                           "rows", "columns", "region", "windowCenter", "windowWidth", "imageQuality"}) {
     by_uri.query.push_back({name, "As PS3.18 §9.1.2 says."});
   }
   add("/wado", "An instance by WADO-URI.", with(wado::retrieve_by_uri), by_uri);

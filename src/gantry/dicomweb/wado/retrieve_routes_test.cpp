@@ -552,11 +552,11 @@ TEST_F(RetrieveRoutes, WadoUri) {
       << "WADO-URI has one part";
 }
 
-TEST_F(RetrieveRoutes, RenderingSaysThatItIsNotThereYet) {
+TEST_F(RetrieveRoutes, RenderingWithoutCodecsSaysSo) {
   for (const char* resource : {"/rendered", "/thumbnail", "/frames/1/rendered"}) {
     const auto answer = get(std::string(kInstance) + resource);
     EXPECT_EQ(answer.status, 406) << resource;
-    EXPECT_THAT(answer.body, HasSubstr("rendered")) << resource;
+    EXPECT_THAT(answer.body, HasSubstr("renders no images")) << resource;
   }
 }
 

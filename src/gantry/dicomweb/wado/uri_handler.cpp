@@ -9,6 +9,8 @@
 #include "gantry/dicomweb/wado/handlers.hpp"
 #include "gantry/dicomweb/wado/instance_body.hpp"
 #include "gantry/dicomweb/wado/instance_path.hpp"
+#include "gantry/dicomweb/wado/picture_maker.hpp"
+#include "gantry/dicomweb/wado/pixel_offers.hpp"
 #include "gantry/http/media_type.hpp"
 
 namespace gantry::dicomweb::wado {
@@ -21,6 +23,10 @@ struct UriRequest {
   InstancePath path;
   SyntaxWish wish;
   bool takes_dicom = false;
+  std::string picture;         ///< media type of the picture that is wanted; "": none
+  bool takes_default = false;  ///< nothing was said: what is usual for the object (§9.1.2.2.1)
+  std::uint32_t frame = 1;
+  RenderRequest render;
 };
 
 Result<UriRequest> read_request(const http::QueryPairs& query) {
@@ -47,15 +53,59 @@ Result<UriRequest> read_request(const http::QueryPairs& query) {
     return Error::invalid("transferSyntax is no UID");
   }
   // Without contentType a client gets the default of the object's kind, which is image/jpeg for images (§9.1.2.2.1).
+  wanted.takes_default = value_of("contentType").empty();
   for (const auto& range : http::parse_accept(value_of("contentType"))) {
     if (range.quality == 0) continue;
     const auto essence = range.type.essence();
+    if (wanted.picture.empty() && !wanted.takes_dicom) {
+      if (essence == "image/*") wanted.picture = kJpegPicture;
+      if (essence == kJpegPicture || essence == kPngPicture || essence == kGifPicture) wanted.picture = essence;
+    }
     if (essence != "application/dicom" && essence != "*/*" && essence != "application/*") continue;
     wanted.takes_dicom = true;
     const auto syntax = range.type.parameter("transfer-syntax");
     if (wanted.wish.empty() && syntax) wanted.wish = std::string(*syntax);
   }
+  if (const auto number = value_of("frameNumber"); !number.empty()) {
+    const auto frames = parse_frame_list(number);
+    if (!frames || frames->size() != 1) return Error::invalid("frameNumber: a number from 1 was expected");
+    wanted.frame = frames->front();
+  }
+  if (!value_of("presentationUID").empty()) {
+    wanted.render.warnings.emplace_back("presentationUID: presentation states are not applied");
+  }
+  GANTRY_LET(auto render, parse_uri_render_request(query));
+  render.warnings.insert(render.warnings.end(), wanted.render.warnings.begin(), wanted.render.warnings.end());
+  wanted.render = std::move(render);
   return wanted;
+}
+
+Task<Response> give_picture(Services& services, Request& request, archive::InstancePtr instance, UriRequest wanted,
+                            std::string media_type) {
+  const auto kind = instance->layout->pixels.kind;
+  if (kind == dicom::PixelLayout::Kind::kNone) co_return http::problem(404, "the instance has no Pixel Data");
+  if (const auto frame = instance->layout->frame(wanted.frame); !frame) {
+    co_return frame.error().kind() == ErrorKind::kNotFound ? http::problem(frame.error()) : not_convertible(frame.error());
+  }
+  std::vector<std::uint32_t> frames{wanted.frame};
+  if (media_type == kGifPicture) {
+    for (std::uint32_t number = wanted.frame + 1; number <= instance->layout->pixels.frames; ++number) {
+      frames.push_back(number);
+    }
+  }
+  const std::string etag =
+      make_etag({"uri picture", request.context.tenant.view(), instance->object_key.view(), media_type,
+                 std::to_string(wanted.frame), wanted.render.canonical()});
+  if (auto unchanged = not_modified(request.headers, etag)) co_return *std::move(unchanged);
+  auto picture = co_await fetch_picture(*services.pixels, instance, frames, wanted.render, media_type);
+  if (!picture) co_return not_convertible(picture.error());
+  Response response;
+  response.headers.set("Content-Type", media_type);
+  set_cache_headers(response, etag);
+  for (const auto& text : wanted.render.warnings) add_warning(response, uri_root(services.settings, request), text);
+  response.body.add(http::SharedBytes(*picture, &(*picture)->bytes));
+  response.ranges = true;
+  co_return response;
 }
 
 }  // namespace
@@ -65,18 +115,28 @@ Task<Response> retrieve_by_uri(Services& services, Request& request) {
   if (!query) co_return http::problem(query.error());
   const auto wanted = read_request(*query);
   if (!wanted) co_return http::problem(wanted.error());
-  if (!wanted->takes_dicom) {
-    co_return http::problem(406, "only contentType=application/dicom can be had; images are not rendered yet");
-  }
   auto found = co_await find_instance(services, request.context, wanted->path);
   if (!found) co_return http::problem(found.error());
   const archive::InstancePtr instance = *found;
+  const auto& layout = instance->layout->pixels;
+  const bool frames = layout.kind == dicom::PixelLayout::Kind::kNative ||
+                      layout.kind == dicom::PixelLayout::Kind::kEncapsulated;
+  std::string picture = wanted->picture;
+  // An image of one frame is a picture, everything else an object, when nothing else was asked for.
+  if (wanted->takes_default && frames && layout.frames == 1) picture = kJpegPicture;
+  if (!picture.empty() && !wanted->takes_dicom) {
+    if (services.pixels == nullptr) co_return http::problem(406, "this server renders no images");
+    co_return co_await give_picture(services, request, instance, *wanted, picture);
+  }
+  if (!wanted->takes_dicom && !wanted->takes_default) {
+    co_return http::problem(406, "contentType: application/dicom, image/jpeg, image/png and image/gif can be had");
+  }
 
   const bool strict = services.settings.strict_transfer_syntax;
-  const auto delivery = delivery_of(instance->transfer_syntax, wanted->wish, strict);
+  const auto delivery = delivery_of(instance->transfer_syntax, wanted->wish, delivery_rules(services));
   if (!delivery) {
     const std::vector<std::string> stored{instance->transfer_syntax};
-    auto offers = instance_offers(stored, strict, true).offers;
+    auto offers = instance_offers(stored, delivery_rules(services), true).offers;
     std::erase_if(offers, [](const Offer& offer) { return offer.multipart; });
     co_return not_acceptable(offers, no_decoder_hint());
   }
@@ -85,10 +145,9 @@ Task<Response> retrieve_by_uri(Services& services, Request& request) {
   if (auto unchanged = not_modified(request.headers, etag)) co_return *std::move(unchanged);
 
   Response response;
-  auto added = co_await add_instance(services, request.context, instance, *delivery, response.body);
+  auto added = co_await add_instance(services, request.context, instance, *delivery, wanted->wish, response.body);
   if (!added) co_return http::problem(added.error());
-  response.headers.set("Content-Type", "application/dicom; transfer-syntax=" +
-                                           std::string(delivered_syntax(instance->transfer_syntax, *delivery)));
+  response.headers.set("Content-Type", "application/dicom; transfer-syntax=" + *added);
   set_cache_headers(response, etag);
   response.ranges = *delivery == Delivery::kStored;
   co_return response;

@@ -135,7 +135,12 @@ class ZipStream final : public ByteStream {
     Written made;
     made.name = std::move(entry->name);
     made.offset = offset_;
-    GANTRY_TRY(sum(*entry, made));
+    auto summed = sum(*entry, made);
+    if (!summed && entry->open_otherwise) {
+      entry->open = std::move(entry->open_otherwise);
+      summed = sum(*entry, made);
+    }
+    GANTRY_TRY(std::move(summed));
     GANTRY_LET(body_, entry->open());
     left_ = made.size;
     text_ = local_header(made);
@@ -153,6 +158,7 @@ class ZipStream final : public ByteStream {
   }
 
   static Result<void> sum(const ZipEntry& entry, Written& made) {
+    made.size = 0;
     GANTRY_LET(const auto bytes, entry.open());
     std::vector<std::byte> buffer(256 << 10);
     uLong crc = crc32_z(0, nullptr, 0);

@@ -21,6 +21,8 @@ struct ZipEntry {
   std::string name;  ///< ASCII, '/' between folders
   /// Opens the bytes; called twice, first to sum them. Both times they are the same.
   std::function<Result<std::shared_ptr<ByteStream>>()> open;
+  /// May be empty: opens other bytes where the first can't be read to their end.
+  std::function<Result<std::shared_ptr<ByteStream>>()> open_otherwise;
 };
 
 /// What an archive of so many entries takes in memory while it is sent is about 200 bytes each.

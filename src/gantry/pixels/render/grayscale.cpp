@@ -174,9 +174,13 @@ Picture render_whole(const Frame& frame, const ImageAttributes& image, std::uint
       first = std::min(first, value);
       last = std::max(last, value);
     }
-    if (first <= last) shown_least = modality(static_cast<double>(first)), shown_most = modality(static_cast<double>(last));
+    // One value beside the padding has no range: it is told from the padding then.
+    if (first < last) {
+      shown_least = modality(static_cast<double>(first));
+      shown_most = modality(static_cast<double>(last));
+    }
   }
-  if (shown_least > shown_most) {
+  if (shown_least == std::numeric_limits<double>::max()) {
     shown_least = modality(static_cast<double>(least));
     shown_most = modality(static_cast<double>(most));
   }

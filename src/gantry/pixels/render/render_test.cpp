@@ -152,6 +152,12 @@ TEST(Render, PaddingIsNotMeasured) {
   EXPECT_THAT(row.shown(), ElementsAre(0, 0, 255));
 }
 
+TEST(Render, OneValueBesideThePaddingIsSeen) {
+  Row row({0, 9, 0}, 8);  // as in a label map whose background is padding
+  row.put({0x0028, 0x0120}, words({0}));
+  EXPECT_THAT(row.shown(), ElementsAre(0, 255, 0));
+}
+
 TEST(Render, OnlyBitsStoredCount) {
   Row row({0x1000, 0x0FFF, 0xF800});
   row.shape.bits_stored = 12;
