@@ -20,7 +20,8 @@ BUILD_PACKAGES=(
   libspdlog-dev libfmt-dev libtomlplusplus-dev                 # logs, configuration
   libjpeg62-turbo-dev libdcmtk-dev libcharls-dev               # JPEG, lossless JPEG, JPEG-LS
   libopenjp2-7-dev libopenjph-dev libjxl-dev                   # JPEG 2000, HTJ2K, JPEG XL
-  libpng-dev libgif-dev                                        # pictures
+  libpng-dev libgif-dev liblcms2-dev                           # pictures and their colours
+  libfreetype-dev fonts-dejavu-core fonts-droid-fallback       # text on them
   libseccomp-dev                                               # what codec processes may do
 )
 

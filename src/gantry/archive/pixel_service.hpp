@@ -34,6 +34,9 @@ class PixelService {
   /// CPU threads of low priority; also for streams that decode while they are sent.
   [[nodiscard]] WorkerPool& pool() noexcept { return pool_; }
 
+  /// What else is to be converted, such as colours.
+  [[nodiscard]] pixels::FrameCodec& codec() noexcept { return codec_; }
+
   /// What the data set says of its frames. Errors of read_image_attributes().
   Result<ImagePtr> image(const LocatedInstance& instance);
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,9 @@ class DeleteService;
 class VersionReader;
 class PixelService;
 }  // namespace gantry::archive
+namespace gantry::pixels {
+class TextFont;
+}  // namespace gantry::pixels
 
 namespace gantry::dicomweb {
 
@@ -47,6 +51,7 @@ struct Services {
   WorkerPool& disk_pool;   ///< blocking file work
   Settings settings;
   archive::PixelService* pixels = nullptr;  ///< null: nothing is decoded or rendered
+  std::shared_ptr<const pixels::TextFont> font = nullptr;  ///< null: nothing is written on pictures
 };
 
 /// POST /studies, POST /studies/{study} (PS3.18 §10.5) and DELETE at three levels. `services` outlives the routes.

@@ -26,7 +26,7 @@ constexpr std::size_t kNodeBytes = 96;  // what an element costs beside its valu
 
 bool is_wanted(Tag tag) {
   switch (tag.group) {
-    case 0x0008: case 0x0010: case 0x0018: case 0x0020: case 0x0028: case 0x0040: case 0x0062: case 0x0070:
+    case 0x0008: case 0x0010: case 0x0018: case 0x0020: case 0x0028: case 0x0040: case 0x0048: case 0x0062: case 0x0070:
     case 0x2050: case 0x5200:
       return true;
     default:
@@ -114,6 +114,14 @@ std::string_view without_padding(std::string_view text) {
   return text;
 }
 
+std::optional<double> decimal(std::string_view digits) {
+  if (digits.starts_with('+')) digits.remove_prefix(1);
+  double value = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+  if (digits.empty() || error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
+  return value;
+}
+
 template <class T>
 std::optional<T> binary(std::string_view bytes, std::size_t index) {
   if (bytes.size() < (index + 1) * sizeof(T)) return std::nullopt;
@@ -180,22 +188,25 @@ std::optional<double> AttributeItem::number(Tag tag, std::size_t index) const {
     default: break;
   }
   const auto values = texts(tag);
-  if (index >= values.size() || values[index].empty()) return std::nullopt;
-  std::string_view digits = values[index];
-  if (digits.front() == '+') digits.remove_prefix(1);
-  double value = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-  if (error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
-  return value;
+  return index < values.size() ? decimal(values[index]) : std::nullopt;
 }
 
 std::vector<double> AttributeItem::numbers(Tag tag) const {
   std::vector<double> values;
   const auto* found = find(tag);
   if (found == nullptr) return values;
-  const std::size_t most = found->bytes.size() / 2 + 1;
-  for (std::size_t i = 0; i < most; ++i) {
-    const auto value = number(tag, i);
+  switch (found->vr) {
+    case Vr::kFD: case Vr::kFL: case Vr::kUS: case Vr::kSS: case Vr::kUL: case Vr::kSL:
+      for (std::size_t i = 0;; ++i) {
+        const auto value = number(tag, i);
+        if (!value) return values;
+        values.push_back(*value);
+      }
+    default: break;
+  }
+  // Text is taken apart once, not for each of its values.
+  for (const auto& text : texts(tag)) {
+    const auto value = decimal(text);
     if (!value) break;
     values.push_back(*value);
   }

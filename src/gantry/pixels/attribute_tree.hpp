@@ -41,7 +41,7 @@ class AttributeItem {
   [[nodiscard]] std::optional<std::int64_t> integer(dicom::Tag tag, std::size_t index = 0) const;
   /// A value as a number: of DS, IS, FD, FL and the whole ones.
   [[nodiscard]] std::optional<double> number(dicom::Tag tag, std::size_t index = 0) const;
-  /// All values as numbers; what is none is left out.
+  /// All values as numbers, up to the first that is none.
   [[nodiscard]] std::vector<double> numbers(dicom::Tag tag) const;
 
   std::map<std::uint32_t, Attribute> attributes;
@@ -54,8 +54,8 @@ struct StoredObject {
 };
 
 /// Reads the attributes in front of Pixel Data that describe images, colour, and how they are shown (groups 0008, 0010,
-/// 0018, 0020, 0028, 0040, 0062, 0070, 2050, 5200, 60xx; values up to 1 MB), or all of the data set where there is no
-/// Pixel Data. Blocking. kInternal when the object is not what its layout says.
+/// 0018, 0020, 0028, 0040, 0048, 0062, 0070, 2050, 5200, 60xx; values up to 1 MB), or all of the data set where there
+/// is no Pixel Data. Blocking. kInternal when the object is not what its layout says.
 [[nodiscard]] Result<std::shared_ptr<const AttributeItem>> read_attributes(const StoredObject& object);
 
 }  // namespace gantry::pixels

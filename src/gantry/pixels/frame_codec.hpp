@@ -1,9 +1,11 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "gantry/base/result.hpp"
+#include "gantry/pixels/colour_space.hpp"
 #include "gantry/pixels/frame_shape.hpp"
 
 namespace gantry::pixels {
@@ -18,6 +20,9 @@ struct Frame {
 struct CodecTarget {
   std::string transfer_syntax;  ///< Explicit VR Little Endian: decoded
   int quality = 90;             ///< of JPEG baseline, 1 to 100
+  /// Samples become those of a colour space: grey of 8 or 16 bits, RGB of 8.
+  std::optional<ColourSpace> colours = std::nullopt;
+  std::string_view profile = {};  ///< the ICC profile of what they are; "": sRGB
 };
 
 /// Turns one frame into another encoding of it. Thread-safe; blocking, for CPU threads, never for an io thread.

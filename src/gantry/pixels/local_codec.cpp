@@ -8,6 +8,7 @@
 
 #include "gantry/dicom/transfer_syntax.hpp"
 #include "gantry/pixels/codecs/codecs.hpp"
+#include "gantry/pixels/codecs/colours.hpp"
 #include "gantry/pixels/codecs/samples.hpp"
 #include "gantry/pixels/syntaxes.hpp"
 
@@ -167,6 +168,7 @@ Result<Frame> LocalCodec::convert(const FrameShape& from, std::string_view bytes
   GANTRY_TRY(check_shape(from, limits_));
   try {
     GANTRY_LET(Frame frame, decode(from, bytes));
+    if (to.colours) GANTRY_TRY(codecs::convert_colours(frame, to.profile, *to.colours));
     if (to.transfer_syntax == dicom::kExplicitLittleEndian) return frame;
     GANTRY_LET(auto encoded, encode(frame, to));
     if (!encoded.photometric.empty()) frame.shape.photometric = encoded.photometric;

@@ -23,6 +23,7 @@
 #include "gantry/server/audit_trail.hpp"
 #include "gantry/server/certificate_authenticator.hpp"
 #include "gantry/server/data_folder.hpp"
+#include "gantry/server/fonts.hpp"
 #include "gantry/server/gatekeeper.hpp"
 #include "gantry/server/identity_parts.hpp"
 #include "gantry/server/janitor.hpp"
@@ -253,7 +254,8 @@ class App::Parts {
         credentials{*index, index_pool, site_url(settings)},
         gatekeeper(access, authenticators(), &share_access),
         web{store,          queries,    retrieves, deletes,
-            versions.get(), index_pool, disk_pool, dicomweb_settings(settings, folder.secret()), pixels.service()},
+            versions.get(), index_pool, disk_pool, dicomweb_settings(settings, folder.secret()), pixels.service(),
+            load_font(log)},
         share_pages{credentials, web.settings, settings.share.viewer_url},
         site{*index,       *objects, index_pool,        disk_pool,
              web.settings, facts(),  folder.identity(), [this] { return metrics.text(); },

@@ -5,7 +5,10 @@
 #include <utility>
 
 #include "gantry/dicom/transfer_syntax.hpp"
+#include "gantry/dicomweb/wado/picture_colours.hpp"
 #include "gantry/pixels/pictures/pictures.hpp"
+#include "gantry/pixels/presentation/burned_in.hpp"
+#include "gantry/pixels/presentation/render_presented.hpp"
 
 namespace gantry::dicomweb::wado {
 namespace {
@@ -27,10 +30,63 @@ unsigned delay_of(const pixels::AttributeItem& set) {
   return static_cast<unsigned>(std::clamp(delay, 20.0, 60'000.0));
 }
 
+/// A picture and the ICC profile that it is to carry ("": none).
+struct Drawn {
+  pixels::Picture picture;
+  std::string profile;
+};
+
+/// Decodes nothing: shows a frame as the request wants it.
+class Painter {
+ public:
+  Painter(archive::PixelService& service, const archive::LocatedInstance& instance, const archive::ImagePtr& image,
+          const RenderRequest& request, bool sixteen_bits)
+      : service_(service),
+        instance_(instance),
+        image_(*image),
+        request_(request),
+        options_(options_for(request, image->shape.columns, image->shape.rows)) {
+    options_.sixteen_bits = options_.sixteen_bits && sixteen_bits;
+  }
+
+  Result<Drawn> draw(const pixels::Frame& frame, std::uint32_t number) const {
+    Drawn drawn;
+    if (request_.state == nullptr) {
+      GANTRY_LET(drawn.picture, pixels::render_frame(frame, image_, number, options_));
+    } else {
+      GANTRY_LET(drawn.picture, pixels::render_presented(frame, image_, instance_.sop.view(), number, *request_.state,
+                                                         request_.font.get(), options_));
+    }
+    if (request_.icc_profile) {
+      const auto* state_set = request_.state == nullptr ? nullptr : request_.state->data_set.get();
+      GANTRY_LET(drawn.profile, settle_colours(service_.codec(), *image_.data_set, state_set, request_.colours,
+                                               drawn.picture));
+    }
+    GANTRY_TRY(annotate(number, drawn.picture));
+    return drawn;
+  }
+
+ private:
+  Result<void> annotate(std::uint32_t number, pixels::Picture& picture) const {
+    if (!request_.patient && !request_.technique) return {};
+    if (request_.font == nullptr) return Error::unsupported("annotation: this server found no fonts to write with");
+    using Lines = std::vector<std::string>;
+    const auto patient = request_.patient ? pixels::patient_lines(*image_.data_set) : Lines();
+    const auto technique = request_.technique ? pixels::technique_lines(image_, number) : Lines();
+    return pixels::burn_in(patient, technique, *request_.font, picture);
+  }
+
+  archive::PixelService& service_;
+  const archive::LocatedInstance& instance_;
+  const pixels::ImageAttributes& image_;
+  const RenderRequest& request_;
+  pixels::RenderOptions options_;
+};
+
 /// kTooLarge beyond what one answer may cost.
 Result<std::string> make_gif(archive::PixelService& service, const archive::InstancePtr& instance,
                              const archive::ImagePtr& image, const std::vector<std::uint32_t>& frames,
-                             const pixels::RenderOptions& options) {
+                             const Painter& painter) {
   if (image->shape.pixels() * frames.size() > kGifPixelsMost) {
     return Error::too_large("a moving GIF of " + std::to_string(frames.size()) +
                             " such frames is too large; ask for fewer frames");
@@ -39,7 +95,8 @@ Result<std::string> make_gif(archive::PixelService& service, const archive::Inst
   std::optional<pixels::GifWriter> gif;
   for (const auto number : frames) {
     GANTRY_LET(const auto frame, make_frame(number));
-    GANTRY_LET(const auto picture, pixels::render_frame(*frame, *image, number, options));
+    GANTRY_LET(const auto drawn, painter.draw(*frame, number));
+    const auto& picture = drawn.picture;
     if (!gif) {
       gif.emplace(picture.width, picture.height, picture.channels == 3, delay_of(*image->data_set), frames.size() > 1);
     }
@@ -54,23 +111,18 @@ Result<pixels::Frame> make_picture(archive::PixelService& pixels, const archive:
                                    const std::vector<std::uint32_t>& frames, const RenderRequest& request,
                                    std::string_view media_type) {
   GANTRY_LET(const archive::ImagePtr image, pixels.image(*instance));
-  auto options = options_for(request, image->shape.columns, image->shape.rows);
-  options.sixteen_bits = options.sixteen_bits && media_type == kPngPicture;
+  const Painter painter(pixels, *instance, image, request, media_type == kPngPicture);
   pixels::Frame made;
   if (media_type == kGifPicture) {
-    GANTRY_LET(made.bytes, make_gif(pixels, instance, image, frames, options));
+    GANTRY_LET(made.bytes, make_gif(pixels, instance, image, frames, painter));
     return made;
   }
   GANTRY_LET(const auto frame, pixels.frame(instance, frames.front(), native()));
-  GANTRY_LET(const auto picture, pixels::render_frame(*frame, *image, frames.front(), options));
-  std::string profile;
-  if (request.icc_profile && picture.channels == 3) {
-    if (const auto* icc = image->data_set->find({0x0028, 0x2000})) profile = icc->bytes;
-  }
+  GANTRY_LET(const auto drawn, painter.draw(*frame, frames.front()));
   if (media_type == kPngPicture) {
-    GANTRY_LET(made.bytes, pixels::write_png(picture, profile));
+    GANTRY_LET(made.bytes, pixels::write_png(drawn.picture, drawn.profile));
   } else {
-    GANTRY_LET(made.bytes, pixels::write_jpeg(picture, request.quality, profile));
+    GANTRY_LET(made.bytes, pixels::write_jpeg(drawn.picture, request.quality, drawn.profile));
   }
   return made;
 }

@@ -1,5 +1,6 @@
 #include "gantry/dicomweb/wado/render_request.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstdint>
@@ -91,17 +92,46 @@ Result<pixels::Viewport> parse_viewport(std::string_view text) {
   return viewport;
 }
 
-void read_annotations(std::string_view text, RenderRequest& request) {
-  if (text.empty()) return;
-  request.warnings.emplace_back("annotation: pictures are not written on; nothing was added");
+bool is_keyword(std::string_view word) {
+  const auto plain = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+  };
+  return !word.empty() && word.size() <= 64 && std::all_of(word.begin(), word.end(), plain);
 }
 
-void read_icc_profile(std::string_view text, RenderRequest& request) {
-  if (text == "yes") {
-    request.icc_profile = true;
-  } else if (text != "no") {
-    request.warnings.emplace_back("iccprofile: only `no` and `yes` are done; colours are as they are stored");
+/// Keywords that are not known are ignored, and said (§8.3.5.1.1).
+Result<void> parse_annotation(const std::string& name, std::string_view text, RenderRequest& request) {
+  std::string unknown;
+  for (const auto word : split(text)) {
+    if (!is_keyword(word)) {
+      return Error::invalid(name + ": patient, technique or both were expected, with a comma between");
+    }
+    if (word == "patient") {
+      request.patient = true;
+    } else if (word == "technique") {
+      request.technique = true;
+    } else {
+      unknown += (unknown.empty() ? "" : ",") + std::string(word);
+    }
   }
+  if (!unknown.empty()) request.warnings.push_back("The following annotation values are not supported: " + unknown);
+  return {};
+}
+
+/// §8.3.5.1.5.
+Result<void> parse_icc_profile(std::string_view text, RenderRequest& request) {
+  request.icc_profile = text != "no";
+  request.colours.reset();
+  if (text == "srgb") {
+    request.colours = pixels::ColourSpace::kSrgb;
+  } else if (text == "adobergb") {
+    request.colours = pixels::ColourSpace::kAdobeRgb;
+  } else if (text == "rommrgb") {
+    request.colours = pixels::ColourSpace::kRommRgb;
+  } else if (text != "no" && text != "yes") {
+    return Error::invalid("iccprofile: no, yes, srgb, adobergb or rommrgb was expected");
+  }
+  return {};
 }
 
 Result<int> parse_quality(std::string_view name, std::string_view text) {
@@ -133,7 +163,23 @@ std::string RenderRequest::canonical() const {
     text += " r";
     for (const double part : *region) text += std::to_string(part) + ",";
   }
+  if (colours) text += " c" + std::to_string(static_cast<int>(*colours));
+  if (patient) text += " patient";
+  if (technique) text += " technique";
+  if (state) text += " state " + state_key;
   return text;
+}
+
+Result<void> check_beside_state(const RenderRequest& request) {
+  const auto& viewport = request.options.viewport;
+  if (request.options.window) {
+    return Error::invalid("window: a presentation state has windows of its own; ask for its images to choose another");
+  }
+  if (request.region || (viewport && (viewport->x || viewport->y || viewport->part_width || viewport->part_height))) {
+    return Error::invalid("viewport, region: a presentation state says itself which part of its images is shown; a "
+                          "width and a height alone were expected");
+  }
+  return {};
 }
 
 Result<RenderRequest> parse_render_request(const http::QueryPairs& query) {
@@ -146,9 +192,9 @@ Result<RenderRequest> parse_render_request(const http::QueryPairs& query) {
     } else if (name == "quality") {
       GANTRY_LET(request.quality, parse_quality(name, value));
     } else if (name == "annotation") {
-      read_annotations(value, request);
+      GANTRY_TRY(parse_annotation(name, value, request));
     } else if (name == "iccprofile") {
-      read_icc_profile(value, request);
+      GANTRY_TRY(parse_icc_profile(value, request));
     } else if (name == "bits") {
       if (value != "8" && value != "16") return Error::invalid("bits: 8 or 16 was expected");
       request.options.sixteen_bits = value == "16";
@@ -186,7 +232,9 @@ Result<RenderRequest> parse_uri_render_request(const http::QueryPairs& query) {
     } else if (name == "imageQuality") {
       GANTRY_LET(request.quality, parse_quality(name, value));
     } else if (name == "imageAnnotation" || name == "annotation") {
-      read_annotations(value, request);
+      GANTRY_TRY(parse_annotation(name, value, request));
+    } else if (name == "iccprofile") {
+      GANTRY_TRY(parse_icc_profile(value, request));
     }
   }
   if (center.has_value() != width.has_value()) {

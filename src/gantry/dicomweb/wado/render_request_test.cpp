@@ -43,12 +43,45 @@ TEST(RenderRequest, AViewportMayLeaveOutItsRegionAndFlipIt) {
   }
 }
 
-TEST(RenderRequest, WhatIsNotDoneIsSaid) {
-  const auto request = parse_render_request({{"annotation", "patient,technique"}, {"iccprofile", "adobergb"}});
+TEST(RenderRequest, AnnotationsAreKeywordsAndUnknownOnesAreSaid) {
+  const auto request = parse_render_request({{"annotation", "patient,technique"}});
   ASSERT_TRUE(request);
-  EXPECT_EQ(request->warnings.size(), 2U);
-  EXPECT_TRUE(parse_render_request({{"iccprofile", "no"}})->warnings.empty());
-  EXPECT_TRUE(parse_render_request({{"iccprofile", "yes"}})->icc_profile);
+  EXPECT_TRUE(request->patient);
+  EXPECT_TRUE(request->technique);
+  EXPECT_TRUE(request->warnings.empty());
+  const auto unknown = parse_render_request({{"annotation", "technique,referrer,x"}});
+  ASSERT_TRUE(unknown);
+  EXPECT_FALSE(unknown->patient);
+  EXPECT_THAT(unknown->warnings,
+              ::testing::ElementsAre("The following annotation values are not supported: referrer,x"));
+  for (const char* wrong : {"", ",", "patient,", "pa tient", "patient\r\nX: y"}) {
+    const auto refused = parse_render_request({{"annotation", wrong}});
+    ASSERT_FALSE(refused) << wrong;
+    EXPECT_EQ(refused.error().kind(), ErrorKind::kInvalid);
+  }
+}
+
+TEST(RenderRequest, ProfilesAreThoseOfTheStandard) {
+  const auto of = [](const char* value) { return *parse_render_request({{"iccprofile", value}}); };
+  EXPECT_FALSE(of("no").icc_profile);
+  EXPECT_TRUE(of("yes").icc_profile);
+  EXPECT_FALSE(of("yes").colours);
+  EXPECT_EQ(of("srgb").colours, pixels::ColourSpace::kSrgb);
+  EXPECT_EQ(of("adobergb").colours, pixels::ColourSpace::kAdobeRgb);
+  EXPECT_EQ(of("rommrgb").colours, pixels::ColourSpace::kRommRgb);
+  for (const char* wrong : {"", "sRGB", "display-p3"}) {
+    const auto refused = parse_render_request({{"iccprofile", wrong}});
+    ASSERT_FALSE(refused) << wrong;
+    EXPECT_THAT(refused.error().detail(), HasSubstr("rommrgb"));
+  }
+}
+
+TEST(RenderRequest, StatesSayTheirWindowsAndAreasThemselves) {
+  const auto allowed = [](const http::QueryPairs& query) { return check_beside_state(*parse_render_request(query)); };
+  EXPECT_TRUE(allowed({{"viewport", "10,10"}, {"annotation", "patient"}}));
+  EXPECT_FALSE(allowed({{"window", "40,400,linear"}}));
+  EXPECT_FALSE(allowed({{"viewport", "10,10,,,5,5"}}));
+  EXPECT_FALSE(check_beside_state(*parse_uri_render_request({{"region", "0,0,1,1"}})));
 }
 
 TEST(RenderRequest, DifferentPicturesHaveDifferentNames) {
@@ -57,6 +90,9 @@ TEST(RenderRequest, DifferentPicturesHaveDifferentNames) {
   EXPECT_NE(name({}), name({{"quality", "50"}}));
   EXPECT_NE(name({{"viewport", "10,10,0,0,5,5"}}), name({{"viewport", "10,10,0,0,-5,5"}}));
   EXPECT_NE(name({{"window", "1,2,linear"}}), name({{"window", "1,2,sigmoid"}}));
+  EXPECT_NE(name({{"annotation", "patient"}}), name({{"annotation", "technique"}}));
+  EXPECT_NE(name({{"iccprofile", "yes"}}), name({{"iccprofile", "srgb"}}));
+  EXPECT_NE(name({{"iccprofile", "srgb"}}), name({{"iccprofile", "adobergb"}}));
 }
 
 TEST(RenderRequest, WadoUriSaysItInOtherWords) {

@@ -19,7 +19,9 @@
 #include "gantry/dicomweb/wado/picture_maker.hpp"
 #include "gantry/dicomweb/wado/pixel_offers.hpp"
 #include "gantry/dicomweb/wado/pixel_parts.hpp"
+#include "gantry/dicomweb/wado/rendered_answer.hpp"
 #include "gantry/dicomweb/wado/rendered_parts.hpp"
+#include "gantry/dicomweb/wado/rendered_state.hpp"
 
 namespace gantry::dicomweb::wado {
 namespace {
@@ -34,28 +36,8 @@ constexpr std::size_t kThumbnailTriesMost = 16;
 /// Of an instance: so many frames are listed in memory at once; a GIF of more is too large anyway.
 constexpr std::uint32_t kFramesListedMost = 10'000;
 
-std::vector<Offer> picture_offers(bool single_part, bool multipart) {
-  std::vector<Offer> offers;
-  for (const bool parts : {false, true}) {
-    if (parts ? !multipart : !single_part) continue;
-    for (const auto type : {kJpegPicture, kPngPicture, kGifPicture}) {
-      Offer offer;
-      offer.multipart = parts;
-      offer.media_type = type;
-      offers.push_back(std::move(offer));
-    }
-  }
-  return offers;
-}
-
 void add_warnings(Response& response, const RenderRequest& wanted, std::string_view service) {
   for (const auto& text : wanted.warnings) add_warning(response, service, text);
-}
-
-/// Pixels that can't be shown are the object's own matter, a wrong viewport is the asker's.
-Response not_rendered(const Error& error) {
-  if (error.kind() == ErrorKind::kInvalid && error.detail().starts_with("the viewport")) return http::problem(error);
-  return not_convertible(error);
 }
 
 Response picture_response(const archive::FramePtr& picture, const std::string& media_type, const std::string& etag) {
@@ -81,6 +63,7 @@ Task<Response> render_image(Services& services, Request& request, Shown shown, R
   const auto ranges = accepted_ranges(request.headers, *query);
   const Offer* offer = choose(ranges, offers);
   if (offer == nullptr) co_return not_acceptable(offers);
+  if (auto refusal = check_profile(wanted, offer->media_type)) co_return *std::move(refusal);
 
   const std::string root = uri_root(services.settings, request);
   std::string list;
@@ -174,6 +157,9 @@ Task<Response> render_instance(Services& services, Request& request, const Insta
   const std::string& named = request.parameter("frames");
   if (!is_image(*instance)) {
     if (!named.empty()) co_return http::problem(404, "the instance has no frames by number");
+    if (pixels::is_any_presentation_state(instance->sop_class)) {
+      co_return co_await render_state(services, request, instance, std::move(wanted));
+    }
     co_return co_await give_stored(services, request, path, instance);
   }
   Shown shown{path, instance, {}, named.empty()};
@@ -216,6 +202,7 @@ Task<Response> render_many(Services& services, Request& request, const InstanceP
   const auto ranges = accepted_ranges(request.headers, *query);
   const Offer* offer = choose(ranges, offers);
   if (offer == nullptr) co_return not_acceptable(offers);
+  if (auto refusal = check_profile(wanted, offer->media_type)) co_return *std::move(refusal);
   const std::string root = uri_root(services.settings, request);
   const std::string etag =
       make_etag({"rendered", request.context.tenant.view(), path.to_string(), std::to_string(listed->version),
@@ -269,6 +256,7 @@ Task<Response> retrieve_rendered(Services& services, Request& request) {
   if (!query) co_return http::problem(query.error());
   auto wanted = parse_render_request(*query);
   if (!wanted) co_return http::problem(wanted.error());
+  wanted->font = services.font;
   if (path->sop) co_return co_await render_instance(services, request, *path, *std::move(wanted));
   co_return co_await render_many(services, request, *path, *std::move(wanted));
 }
@@ -281,6 +269,7 @@ Task<Response> retrieve_thumbnail(Services& services, Request& request) {
   if (!query) co_return http::problem(query.error());
   auto wanted = parse_render_request(*query);
   if (!wanted) co_return http::problem(wanted.error());
+  wanted->font = services.font;
   if (!wanted->options.viewport) {
     wanted->options.viewport.emplace();
     wanted->options.viewport->width = wanted->options.viewport->height = kThumbnailSide;
@@ -289,12 +278,28 @@ Task<Response> retrieve_thumbnail(Services& services, Request& request) {
   const auto ranges = accepted_ranges(request.headers, *query);
   const Offer* offer = choose(ranges, offers);
   if (offer == nullptr) co_return not_acceptable(offers);
+  if (auto refusal = check_profile(*wanted, offer->media_type)) co_return *std::move(refusal);
 
   archive::InstancePtr instance;
+  std::optional<std::uint32_t> state_frame;
   if (path->sop) {
     auto found = co_await find_instance(services, request.context, *path);
     if (!found) co_return http::problem(found.error());
     instance = *found;
+    if (pixels::is_any_presentation_state(instance->sop_class)) {
+      if (!request.parameter("frames").empty()) co_return http::problem(404, "the instance has no frames by number");
+      if (const auto allowed = check_beside_state(*wanted); !allowed) co_return http::problem(allowed.error());
+      auto with = co_await with_state(services, request.context, instance, *std::move(wanted));
+      if (!with) co_return not_rendered(with.error());
+      wanted = *std::move(with);
+      auto images = co_await images_of(services, request.context, path->study, wanted->state);
+      if (!images) co_return http::problem(images.error());
+      const InstancePath first{path->study, images->found.front().series, images->found.front().sop};
+      state_frame = images->found.front().frames.front();
+      auto located = co_await find_instance(services, request.context, first);
+      if (!located) co_return http::problem(located.error());
+      instance = *located;
+    }
     if (!is_image(*instance)) co_return http::problem(404, "the instance has nothing that can be shown as a picture");
   } else {
     auto listed = co_await list_instances(services, request.context, *path);
@@ -304,7 +309,7 @@ Task<Response> retrieve_thumbnail(Services& services, Request& request) {
     instance = *found;
   }
   // The middle shows more than the first frame of a run, which often is empty.
-  std::uint32_t number = std::max(1U, (instance->layout->pixels.frames + 1) / 2);
+  std::uint32_t number = state_frame.value_or(std::max(1U, (instance->layout->pixels.frames + 1) / 2));
   const std::string& named = request.parameter("frames");
   if (!named.empty()) {
     const auto numbers = parse_frame_list(named);

@@ -1,59 +1,13 @@
 #include "gantry/dicomweb/wado/rendered_parts.hpp"
 
-#include <algorithm>
-#include <cstring>
 #include <optional>
 #include <utility>
 
 #include "gantry/dicomweb/wado/picture_maker.hpp"
+#include "gantry/dicomweb/wado/picture_stream.hpp"
 
 namespace gantry::dicomweb::wado {
 namespace {
-
-/// Gives a part's picture after the other.
-class PictureStream : public ByteStream {
- public:
-  PictureStream(std::string media_type, MultipartPlan parts) : media_type_(std::move(media_type)), parts_(std::move(parts)) {}
-
-  Result<std::size_t> read(std::span<std::byte> into) override {
-    while (sent_ == text_.size()) {
-      if (closed_) return std::size_t{0};
-      GANTRY_TRY(make_text());
-    }
-    const std::size_t count = std::min(into.size(), text_.size() - sent_);
-    std::memcpy(into.data(), text_.data() + sent_, count);
-    sent_ += count;
-    return count;
-  }
-
- protected:
-  struct Part {
-    std::string location;
-    std::string bytes;
-  };
-  /// nullopt at the end.
-  virtual Result<std::optional<Part>> next() = 0;
-  [[nodiscard]] const std::string& media_type() const noexcept { return media_type_; }
-
- private:
-  Result<void> make_text() {
-    sent_ = 0;
-    GANTRY_LET(const auto part, next());
-    if (part) {
-      text_ = parts_.part_head(media_type_, "", part->location) + part->bytes;
-    } else {
-      text_ = parts_.closing();
-      closed_ = true;
-    }
-    return {};
-  }
-
-  const std::string media_type_;
-  MultipartPlan parts_;
-  std::string text_;
-  std::size_t sent_ = 0;
-  bool closed_ = false;
-};
 
 class FramePictures final : public PictureStream {
  public:

@@ -65,7 +65,8 @@ std::vector<http::Route> retrieve_routes(Services& services) {
   rendered.query.push_back({"window", "Centre, width and function, such as 40,400,linear."});
   rendered.query.push_back({"viewport", "Width, height and optionally the region, such as 512,512,0,0,-256,256."});
   rendered.query.push_back({"quality", "Of JPEG, 1 to 100.", "integer"});
-  rendered.query.push_back({"iccprofile", "`yes` embeds the image's own profile."});
+  rendered.query.push_back({"annotation", "What is written on pictures: patient, technique or both."});
+  rendered.query.push_back({"iccprofile", "no, yes (the image's own profile), srgb, adobergb or rommrgb."});
   rendered.query.push_back({"bits", "16: a PNG of 16 bits of a monochrome image (extension).", "integer"});
   auto thumbnail = rendered;
   thumbnail.section = "10.4.1.1.4";
@@ -78,7 +79,8 @@ std::vector<http::Route> retrieve_routes(Services& services) {
   }
   http::RouteDoc by_uri{"9", {}, {}, {"image/jpeg", "image/png", "image/gif", "application/dicom"}};
   for (const char* name : {"requestType", "studyUID", "seriesUID", "objectUID", "contentType", "transferSyntax", "frameNumber",
-                           "rows", "columns", "region", "windowCenter", "windowWidth", "imageQuality"}) {
+                           "rows", "columns", "region", "windowCenter", "windowWidth", "imageQuality", "annotation", "iccprofile",
+                           "presentationUID", "presentationSeriesUID"}) {
     by_uri.query.push_back({name, "As PS3.18 §9.1.2 says."});
   }
   add("/wado", "An instance by WADO-URI.", with(wado::retrieve_by_uri), by_uri);

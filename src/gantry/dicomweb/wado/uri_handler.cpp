@@ -1,6 +1,7 @@
 // WADO-URI (PS3.18 §9): one instance as a DICOM file, by query parameters.
 
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "gantry/dicom/transfer_syntax.hpp"
@@ -11,6 +12,8 @@
 #include "gantry/dicomweb/wado/instance_path.hpp"
 #include "gantry/dicomweb/wado/picture_maker.hpp"
 #include "gantry/dicomweb/wado/pixel_offers.hpp"
+#include "gantry/dicomweb/wado/rendered_answer.hpp"
+#include "gantry/dicomweb/wado/rendered_state.hpp"
 #include "gantry/http/media_type.hpp"
 
 namespace gantry::dicomweb::wado {
@@ -27,6 +30,7 @@ struct UriRequest {
   bool takes_default = false;  ///< nothing was said: what is usual for the object (§9.1.2.2.1)
   std::uint32_t frame = 1;
   RenderRequest render;
+  std::optional<InstancePath> state;  ///< where the presentation state is that is to be applied
 };
 
 Result<UriRequest> read_request(const http::QueryPairs& query) {
@@ -71,13 +75,36 @@ Result<UriRequest> read_request(const http::QueryPairs& query) {
     if (!frames || frames->size() != 1) return Error::invalid("frameNumber: a number from 1 was expected");
     wanted.frame = frames->front();
   }
-  if (!value_of("presentationUID").empty()) {
-    wanted.render.warnings.emplace_back("presentationUID: presentation states are not applied");
+  GANTRY_LET(wanted.render, parse_uri_render_request(query));
+  const auto state = value_of("presentationUID");
+  const auto state_series = value_of("presentationSeriesUID");
+  if (state.empty() != state_series.empty()) {
+    return Error::invalid("presentationUID and presentationSeriesUID are given together (PS3.18 §9.1.2.2.4)");
   }
-  GANTRY_LET(auto render, parse_uri_render_request(query));
-  render.warnings.insert(render.warnings.end(), wanted.render.warnings.begin(), wanted.render.warnings.end());
-  wanted.render = std::move(render);
+  if (!state.empty()) {
+    if (!is_valid_uid(state)) return Error::invalid("presentationUID is no UID");
+    if (!is_valid_uid(state_series)) return Error::invalid("presentationSeriesUID is no UID");
+    GANTRY_TRY(check_beside_state(wanted.render));
+    // A state and its images are of one study (PS3.3 C.11.11).
+    wanted.state = InstancePath{wanted.path.study, SeriesUid(state_series), SopUid(state)};
+  }
   return wanted;
+}
+
+/// Lets `wanted` show `instance` as the presentation state that it names says. kInvalid when there is none like that.
+Task<Result<RenderRequest>> with_named_state(Services& services, const RequestContext& context,
+                                             archive::InstancePtr instance, UriRequest wanted) {
+  auto found = co_await find_instance(services, context, *wanted.state);
+  if (!found && found.error().kind() != ErrorKind::kNotFound) co_return found.error();
+  if (!found || !pixels::is_any_presentation_state((*found)->sop_class)) {
+    co_return Error::invalid("presentationUID names no presentation state of this study");
+  }
+  const archive::InstancePtr state_instance = *found;
+  auto with = co_await with_state(services, context, state_instance, std::move(wanted.render));
+  if (with && with->state->find(instance->sop.view(), wanted.frame) == nullptr) {
+    co_return Error::invalid("the presentation state of presentationUID is not for this image, or not for this frame");
+  }
+  co_return with;
 }
 
 Task<Response> give_picture(Services& services, Request& request, archive::InstancePtr instance, UriRequest wanted,
@@ -87,10 +114,20 @@ Task<Response> give_picture(Services& services, Request& request, archive::Insta
   if (const auto frame = instance->layout->frame(wanted.frame); !frame) {
     co_return frame.error().kind() == ErrorKind::kNotFound ? http::problem(frame.error()) : not_convertible(frame.error());
   }
+  if (auto refusal = check_profile(wanted.render, media_type)) co_return *std::move(refusal);
+  wanted.render.font = services.font;
+  if (wanted.state) {
+    auto with = co_await with_named_state(services, request.context, instance, wanted);
+    if (!with && with.error().kind() == ErrorKind::kUnsupported) co_return not_rendered(with.error());
+    if (!with) co_return http::problem(with.error());
+    wanted.render = *std::move(with);
+  }
   std::vector<std::uint32_t> frames{wanted.frame};
   if (media_type == kGifPicture) {
+    const auto& state = wanted.render.state;
+    const auto named = state == nullptr ? std::nullopt : state->frames_of(instance->sop.view());
     for (std::uint32_t number = wanted.frame + 1; number <= instance->layout->pixels.frames; ++number) {
-      frames.push_back(number);
+      if (!named || named->contains(number)) frames.push_back(number);
     }
   }
   const std::string etag =
@@ -98,7 +135,7 @@ Task<Response> give_picture(Services& services, Request& request, archive::Insta
                  std::to_string(wanted.frame), wanted.render.canonical()});
   if (auto unchanged = not_modified(request.headers, etag)) co_return *std::move(unchanged);
   auto picture = co_await fetch_picture(*services.pixels, instance, frames, wanted.render, media_type);
-  if (!picture) co_return not_convertible(picture.error());
+  if (!picture) co_return not_rendered(picture.error());
   Response response;
   response.headers.set("Content-Type", media_type);
   set_cache_headers(response, etag);

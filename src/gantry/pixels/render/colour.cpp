@@ -104,13 +104,19 @@ Result<Picture> render_colour(const Frame& frame) {
   return picture;
 }
 
+Result<Palette> read_palette(const AttributeItem& set) {
+  Palette palette;
+  for (std::uint16_t i = 0; i < 3; ++i) {
+    GANTRY_LET(palette.channels[i], channel_of(set, static_cast<std::uint16_t>(i + 1), palette.first));
+  }
+  return palette;
+}
+
 Result<Picture> render_palette(const Frame& frame, const ImageAttributes& image) {
   if (frame.shape.samples != 1 || frame.shape.bits_allocated > 16) return Error::unsupported("a palette of such pixels");
-  std::array<std::vector<std::uint8_t>, 3> channels;
-  std::int64_t first = 0;
-  for (std::uint16_t i = 0; i < 3; ++i) {
-    GANTRY_LET(channels[i], channel_of(*image.data_set, static_cast<std::uint16_t>(i + 1), first));
-  }
+  GANTRY_LET(const auto palette, read_palette(*image.data_set));
+  const auto& channels = palette.channels;
+  const std::int64_t first = palette.first;
   const auto values = stored_values(frame);
   Picture picture;
   picture.width = frame.shape.columns;

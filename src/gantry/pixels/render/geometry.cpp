@@ -85,6 +85,24 @@ void resample(const Picture& from, const std::vector<Tap>& across, const std::ve
 
 }  // namespace
 
+Picture resampled(const Picture& picture, const Region& region, std::uint32_t width, std::uint32_t height, bool flip_x,
+                  bool flip_y) {
+  Picture shown;
+  shown.channels = picture.channels;
+  shown.bits = picture.bits;
+  shown.width = width;
+  shown.height = height;
+  shown.bytes.resize(std::size_t{shown.width} * shown.height * shown.channels * (shown.bits / 8));
+  const auto across = taps(region.x, region.width, picture.width, shown.width, flip_x);
+  const auto down = taps(region.y, region.height, picture.height, shown.height, flip_y);
+  if (picture.bits == 8) {
+    resample<std::uint8_t>(picture, across, down, shown);
+  } else {
+    resample<std::uint16_t>(picture, across, down, shown);
+  }
+  return shown;
+}
+
 Result<Picture> show_in(const Picture& picture, const Viewport& viewport) {
   const double x = viewport.x.value_or(0);
   const double y = viewport.y.value_or(0);
@@ -95,20 +113,11 @@ Result<Picture> show_in(const Picture& picture, const Viewport& viewport) {
                           std::to_string(picture.height) + " pixels");
   }
   const double scale = std::min(viewport.width / width, viewport.height / height);
-  Picture shown;
-  shown.channels = picture.channels;
-  shown.bits = picture.bits;
-  shown.width = std::max(1U, std::min(viewport.width, static_cast<std::uint32_t>(std::lround(width * scale))));
-  shown.height = std::max(1U, std::min(viewport.height, static_cast<std::uint32_t>(std::lround(height * scale))));
-  shown.bytes.resize(std::size_t{shown.width} * shown.height * shown.channels * (shown.bits / 8));
-  const auto across = taps(x, width, picture.width, shown.width, viewport.flip_x);
-  const auto down = taps(y, height, picture.height, shown.height, viewport.flip_y);
-  if (picture.bits == 8) {
-    resample<std::uint8_t>(picture, across, down, shown);
-  } else {
-    resample<std::uint16_t>(picture, across, down, shown);
-  }
-  return shown;
+  const auto fitted = [&](double length, std::uint32_t most) {
+    return std::max(1U, std::min(most, static_cast<std::uint32_t>(std::lround(length * scale))));
+  };
+  return resampled(picture, {x, y, width, height}, fitted(width, viewport.width), fitted(height, viewport.height),
+                   viewport.flip_x, viewport.flip_y);
 }
 
 }  // namespace gantry::pixels

@@ -82,24 +82,6 @@ std::optional<Window> window_of(const ImageAttributes& image, std::uint32_t numb
   return Window{*center, *width, function_of(*item)};
 }
 
-/// To 0 … 1 (PS3.3 C.11.2.1.2, C.11.2.1.3).
-Curve curve_of(const Window& window) {
-  const double c = window.center;
-  const double w = window.width;
-  switch (window.function) {
-    case VoiFunction::kSigmoid:
-      return [c, w](double x) { return 1 / (1 + std::exp(-4 * (x - c) / w)); };
-    case VoiFunction::kLinearExact:
-      return [c, w](double x) { return std::clamp((x - c) / w + 0.5, 0.0, 1.0); };
-    case VoiFunction::kLinear: break;
-  }
-  return [c, w](double x) {
-    if (x <= c - 0.5 - (w - 1) / 2) return 0.0;
-    if (x > c - 0.5 + (w - 1) / 2) return 1.0;
-    return (x - (c - 0.5)) / (w - 1) + 0.5;
-  };
-}
-
 Curve between(double least, double most) {
   const double range = most > least ? most - least : 1;
   return [least, range](double x) { return std::clamp((x - least) / range, 0.0, 1.0); };
@@ -108,8 +90,8 @@ Curve between(double least, double most) {
 /// What the request says, else the data set: a window, a VOI LUT, or everything from the least to the greatest.
 Curve voi_of(const ImageAttributes& image, std::uint32_t number, const RenderOptions& options, double least,
              double most) {
-  if (options.window) return curve_of(*options.window);
-  if (const auto window = window_of(image, number)) return curve_of(*window);
+  if (options.window) return voi_curve(*options.window);
+  if (const auto window = window_of(image, number)) return voi_curve(*window);
   if (const auto* lut = image.data_set->item(kVoiLut)) {
     if (auto table = read_table(*lut, kLutDescriptor, kLutData, least < 0)) {
       const double top = table->bits >= 16 ? 65535.0 : static_cast<double>((1U << table->bits) - 1);
@@ -225,6 +207,23 @@ Picture render_float(const Frame& frame, const ImageAttributes& image, std::uint
 }
 
 }  // namespace
+
+std::function<double(double)> voi_curve(const Window& window) {
+  const double c = window.center;
+  const double w = window.width;
+  switch (window.function) {
+    case VoiFunction::kSigmoid:
+      return [c, w](double x) { return 1 / (1 + std::exp(-4 * (x - c) / w)); };
+    case VoiFunction::kLinearExact:
+      return [c, w](double x) { return std::clamp((x - c) / w + 0.5, 0.0, 1.0); };
+    case VoiFunction::kLinear: break;
+  }
+  return [c, w](double x) {
+    if (x <= c - 0.5 - (w - 1) / 2) return 0.0;
+    if (x > c - 0.5 + (w - 1) / 2) return 1.0;
+    return (x - (c - 0.5)) / (w - 1) + 0.5;
+  };
+}
 
 std::vector<std::int64_t> stored_values(const Frame& frame) {
   std::vector<std::int64_t> values(static_cast<std::size_t>(frame.shape.values()));

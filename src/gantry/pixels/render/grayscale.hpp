@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "gantry/base/result.hpp"
@@ -14,6 +15,9 @@ namespace gantry::pixels {
 /// A monochrome frame through modality, VOI and presentation LUT (PS3.4 N.2) to 8 or 16 bits.
 [[nodiscard]] Result<Picture> render_grayscale(const Frame& frame, const ImageAttributes& image, std::uint32_t number,
                                                const RenderOptions& options);
+
+/// A window as a function of modality values to parts of white, 0 to 1 (PS3.3 C.11.2.1.2, C.11.2.1.3).
+[[nodiscard]] std::function<double(double)> voi_curve(const Window& window);
 
 /// What a functional group says of a frame: its own, else the shared one. Null when neither is there.
 [[nodiscard]] const AttributeItem* functional_group(const AttributeItem& data_set, std::uint32_t number,

@@ -62,25 +62,33 @@ void whiten(Picture& picture, std::size_t pixel) {
 
 }  // namespace
 
+bool for_each_overlay_pixel(const Frame& frame, const AttributeItem& set, std::uint16_t group, std::uint32_t number,
+                            const Picture& picture, const std::function<void(std::int64_t x, std::int64_t y)>& visit) {
+  const auto plane = plane_of(set, group, number);
+  if (!plane) return false;
+  if (plane->data == nullptr) {
+    const auto& shape = frame.shape;
+    const bool fits = shape.bits_allocated == 16 && shape.samples == 1 && plane->bit > shape.high_bit &&
+                      plane->bit < 16 && plane->rows <= shape.rows && plane->columns <= shape.columns;
+    if (!fits) return false;
+  }
+  for (std::int64_t row = 0; row < plane->rows; ++row) {
+    const std::int64_t y = row + plane->top;
+    if (y < 0 || y >= picture.height) continue;
+    for (std::int64_t column = 0; column < plane->columns; ++column) {
+      const std::int64_t x = column + plane->left;
+      if (x >= 0 && x < picture.width && is_set(*plane, frame, row, column)) visit(x, y);
+    }
+  }
+  return true;
+}
+
 void draw_overlays(const Frame& frame, const ImageAttributes& image, std::uint32_t number, Picture& picture) {
-  const auto& set = *image.data_set;
   for (unsigned group = 0x6000; group <= 0x601E; group += 2) {
-    const auto plane = plane_of(set, static_cast<std::uint16_t>(group), number);
-    if (!plane) continue;
-    if (plane->data == nullptr) {
-      const bool fits = frame.shape.bits_allocated == 16 && frame.shape.samples == 1 && plane->bit > frame.shape.high_bit &&
-                        plane->bit < 16 && plane->rows <= frame.shape.rows && plane->columns <= frame.shape.columns;
-      if (!fits) continue;
-    }
-    for (std::int64_t row = 0; row < plane->rows; ++row) {
-      const std::int64_t y = row + plane->top;
-      if (y < 0 || y >= picture.height) continue;
-      for (std::int64_t column = 0; column < plane->columns; ++column) {
-        const std::int64_t x = column + plane->left;
-        if (x < 0 || x >= picture.width || !is_set(*plane, frame, row, column)) continue;
-        whiten(picture, static_cast<std::size_t>(y) * picture.width + static_cast<std::size_t>(x));
-      }
-    }
+    for_each_overlay_pixel(frame, *image.data_set, static_cast<std::uint16_t>(group), number, picture,
+                           [&](std::int64_t x, std::int64_t y) {
+                             whiten(picture, static_cast<std::size_t>(y) * picture.width + static_cast<std::size_t>(x));
+                           });
   }
 }
 

@@ -114,7 +114,13 @@ WireReply answer(const WireRequest& request, SharedMemory& memory) {
   if (shared == nullptr) return failure(Error::too_large("a frame needs more memory than codecs may use"));
   LocalCodec codec({request.native_bytes_most});
   const std::string_view input(shared, static_cast<std::size_t>(request.input_bytes));
-  const auto frame = codec.convert(from, input, {request.to.get(), request.quality});
+  const std::string to = request.to.get();
+  CodecTarget target{to, request.quality};
+  if (request.colours != kNoColours) {
+    target.colours = static_cast<ColourSpace>(request.colours);
+    target.profile = std::string_view(shared + request.input_bytes, static_cast<std::size_t>(request.profile_bytes));
+  }
+  const auto frame = codec.convert(from, input, target);
   if (!frame) return failure(frame.error());
   if (frame->bytes.size() > request.memory_bytes - request.output_offset) {
     return failure(Error::unsupported("the frame becomes larger than it was, uncompressed"));

@@ -190,7 +190,7 @@ void SandboxedCodec::give_back(std::unique_ptr<Process> process) {
 }
 
 Result<Frame> SandboxedCodec::convert(const FrameShape& from, std::string_view bytes, const CodecTarget& to) {
-  if (is_harmless(from.transfer_syntax, to.transfer_syntax)) return local_.convert(from, bytes, to);
+  if (!to.colours && is_harmless(from.transfer_syntax, to.transfer_syntax)) return local_.convert(from, bytes, to);
   GANTRY_TRY(check_shape(from, settings_.limits));
   if (!can_decode(from.transfer_syntax)) {
     return Error::unsupported("transfer syntax " + from.transfer_syntax + " has no decoder here");
@@ -211,15 +211,18 @@ Result<Frame> SandboxedCodec::convert(const FrameShape& from, std::string_view b
 
   WireRequest request{};
   request.input_bytes = bytes.size();
-  request.output_offset = whole_pages(bytes.size());
+  request.profile_bytes = to.profile.size();
+  request.output_offset = whole_pages(bytes.size() + to.profile.size());
   GANTRY_LET(char* const shared, process->room(request.output_offset + sandbox::output_most(from)));
   request.memory_bytes = process->mapped();
   request.native_bytes_most = settings_.limits.native_bytes;
   request.seconds_most = static_cast<std::uint32_t>(settings_.frame_time.count());
   request.quality = to.quality;
+  request.colours = to.colours ? static_cast<std::int32_t>(*to.colours) : sandbox::kNoColours;
   request.from = sandbox::to_wire(from);
   request.to.set(to.transfer_syntax);
   std::memcpy(shared, bytes.data(), bytes.size());
+  if (!to.profile.empty()) std::memcpy(shared + bytes.size(), to.profile.data(), to.profile.size());
 
   ++frames_;
   const auto reply = process->ask(request, settings_.frame_time);

@@ -41,10 +41,12 @@ struct WireShape {
 struct WireRequest {
   std::uint64_t memory_bytes;   ///< of the shared memory by now
   std::uint64_t input_bytes;    ///< from its beginning
+  std::uint64_t profile_bytes;  ///< of an ICC profile, after the input
   std::uint64_t output_offset;  ///< where the answer's bytes go
   std::uint64_t native_bytes_most;
   std::uint32_t seconds_most;
   std::int32_t quality;
+  std::int32_t colours;         ///< kNoColours, or a ColourSpace
   WireShape from;
   WireText<65> to;
 };
@@ -56,6 +58,7 @@ struct WireReply {
   WireText<512> detail;
 };
 inline constexpr std::int32_t kNoError = -1;
+inline constexpr std::int32_t kNoColours = -1;
 
 static_assert(std::is_trivially_copyable_v<WireRequest> && std::is_trivially_copyable_v<WireReply>);
 
