@@ -187,7 +187,7 @@ class StudyCache {
       if (close_ == nullptr) {
         drop(shard, shard.open.back());
       } else {
-        close(shard, *shard.open.back());
+        close_files(shard, *shard.open.back());
       }
     }
   }
@@ -211,7 +211,7 @@ class StudyCache {
     if (entry->cost.open_files > 0) shard.open.erase(entry->open);
     shard.entries.erase(entry);
   }
-  void close(Shard& shard, Entry& entry) {
+  void close_files(Shard& shard, Entry& entry) {
     entry.value = close_(*entry.value);
     shard.open.erase(entry.open);
     shard.open_files -= std::exchange(entry.cost.open_files, 0);
