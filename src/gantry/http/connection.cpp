@@ -373,6 +373,7 @@ void Connection::log(const Exchange& exchange, const std::string& detail) {
   record.remote_address = address_;
   record.method = request.method_text;
   record.path = request.path;
+  record.route = request.route;
   record.status = exchange.status;
   record.bytes_in = traffic.in;
   record.bytes_out = traffic.out;

@@ -70,6 +70,7 @@ struct AccessRecord {
   std::chrono::microseconds duration{0};
   bool complete = false;     ///< the whole answer was handed to the socket
   std::string error_detail;  ///< for the log only
+  const Route* route = nullptr;  ///< what it led to; null: nothing, or it was not looked for
   std::uint64_t ticket = 0;  ///< what the hook `answering` gave for this request; 0: it was not called, or refused
 };
 

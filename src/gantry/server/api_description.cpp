@@ -72,18 +72,17 @@ class OpenApi {
             "{\"name\":" + json_string(name) + R"(,"in":"path","required":true,"schema":)" + path_schema(name) + "}";
       }
       out_ += "]";
-      for (const Route* route : here) add_operation(path, *route);
+      for (const Route* route : here) add_operation(*route);
       out_ += "}";
     }
     return std::move(out_) + "}}\n";
   }
 
  private:
-  void add_operation(const std::string& path, const Route& route) {
+  void add_operation(const Route& route) {
     const std::string method = lower(http::to_string(route.method));
-    std::string id = method;
-    for (const char c : path) id += std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '_';
-    out_ += ",\"" + method + "\":{\"operationId\":" + json_string(id) + ",\"summary\":" + json_string(route.summary);
+    out_ += ",\"" + method + "\":{\"operationId\":" + json_string(operation_id(route)) +
+            ",\"summary\":" + json_string(route.summary);
     if (!route.doc.section.empty()) out_ += ",\"description\":" + json_string("PS3.18 §" + route.doc.section + ".");
     out_ += ",\"parameters\":[";
     bool any = false;
@@ -156,6 +155,12 @@ std::string wadl_of(std::span<const Route> routes) {
 }
 
 }  // namespace
+
+std::string operation_id(const Route& route) {
+  std::string id = lower(http::to_string(route.method));
+  for (const char c : template_of(route.pattern)) id += std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '_';
+  return id;
+}
 
 ApiDescription::ApiDescription(std::span<const Route> routes, const std::string& version)
     : openapi_(OpenApi().write(routes, version)), wadl_(wadl_of(routes)) {

@@ -13,6 +13,9 @@
 
 namespace gantry::server {
 
+/// A route's operationId there: its method and pattern in letters, digits and underscores. One for each route.
+[[nodiscard]] std::string operation_id(const http::Route& route);
+
 class ApiDescription {
  public:
   ApiDescription(std::span<const http::Route> routes, const std::string& version);

@@ -15,6 +15,7 @@
 #include "gantry/http/server.hpp"
 #include "gantry/observe/metrics.hpp"
 #include "gantry/server/access.hpp"
+#include "gantry/server/access_log.hpp"
 #include "gantry/server/api_description.hpp"
 #include "gantry/server/app_metrics.hpp"
 #include "gantry/server/audit_admin.hpp"
@@ -82,6 +83,7 @@ archive::StoreSettings store_settings(const config::Settings& settings) {
                                                          : index::ConflictPolicy::kReject;
   store.list_syntaxes = true;
   store.indexer.unknown_transfer_syntaxes = settings.store.unknown_transfer_syntaxes;
+  store.check_sop_class = settings.store.check_sop_class;
   store.instance_bytes = settings.store.instance_bytes;
   store.memory_bytes = settings.store.memory_bytes;
   return store;
@@ -165,25 +167,6 @@ Result<void> check_exposure(const config::Settings& settings) {
                         "\" can be reached from other machines, but no authentication is "
                         "configured: everybody there could read and delete everything. Configure [auth], listen on "
                         "127.0.0.1, or say --http-insecure-open to serve it openly all the same");
-}
-
-void log_access(observe::Log& log, const http::AccessRecord& record) {
-  // 501 and 505 name what a client sent, not what went wrong here.
-  const bool ours = record.status >= 500 && record.status != 501 && record.status != 505;
-  const auto level = record.status == 503 ? observe::LogLevel::kWarn
-                     : ours               ? observe::LogLevel::kError
-                                          : observe::LogLevel::kInfo;
-  if (!log.writes(level)) return;
-  const std::string path = path_for_logs(record.path);
-  const double duration_ms = static_cast<double>(record.duration.count()) / 1000.0;
-  const observe::Field fields[] = {
-      {"request_id", record.request_id}, {"tenant", record.tenant},     {"principal", record.principal},
-      {"remote", record.remote_address}, {"method", record.method},     {"path", path},
-      {"status", record.status},         {"bytes_in", record.bytes_in}, {"bytes_out", record.bytes_out},
-      {"duration_ms", duration_ms},      {"complete", record.complete}, {"detail", record.error_detail},
-  };
-  const std::span<const observe::Field> all(fields);
-  log.write(level, "request", record.error_detail.empty() ? all.first(all.size() - 1) : all);
 }
 
 /// One of a fixed set: a client may send any token as its method, and each label value lives as long as the process.
