@@ -46,13 +46,13 @@ void store(MetadataSet set, std::string_view bulk) {
       {"b", {{"image/jpeg", "", {0, bulk.size() / 2}}, {"image/jpeg", "", {bulk.size() / 2, bulk.size() / 3}}}},
       {"c", {{"video/mp4", "", {0, bulk.size()}}}}};
   std::uint64_t left = 2 * bulk.size();
-  const auto pieces = make_instance(std::move(set), parts, &bytes, left);
-  if (!pieces) {
-    require(!pieces.error().detail().empty());
+  const auto made = make_instance(std::move(set), parts, &bytes, left);
+  if (!made) {
+    require(!made.error().detail().empty());
     return;
   }
   std::string file;
-  for (const auto& piece : *pieces) {
+  for (const auto& piece : made->pieces) {
     file += std::holds_alternative<std::string>(piece) ? std::string_view(std::get<std::string>(piece))
                                                        : bytes.at(std::get<dicom::ByteRange>(piece));
   }

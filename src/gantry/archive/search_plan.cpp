@@ -365,7 +365,8 @@ class Planner {
 
   Result<void> set_page() {
     if (request_.offset > limits_.offset_most) {
-      return Error::invalid("offset: at most " + std::to_string(limits_.offset_most) + " results can be skipped");
+      return Error::invalid("offset: at most " + std::to_string(limits_.offset_most) +
+                            " results can be skipped; PriorRecordKey goes on from any of them");
     }
     plan_.offset = request_.offset;
     plan_.limit = request_.limit;

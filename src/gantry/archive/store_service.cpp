@@ -36,6 +36,14 @@ ObjectKey new_object_key(const TenantId& tenant, const StudyUid& study, const Se
                    "-" + random_hex(16) + ".dcm");
 }
 
+std::string missing_words(const std::vector<dicom::Tag>& missing) {
+  std::string words = "its SOP class asks for";
+  for (const auto& tag : missing) {
+    words += (tag == missing.front() ? " (" : ", (") + dicom::to_hex8(tag).insert(4, 1, ',') + ")";
+  }
+  return words + ", which the data set does not have";
+}
+
 std::uint16_t reason_of(const Error& error, std::string_view sop_class) {
   switch (error.kind()) {
     case ErrorKind::kUnsupported:
@@ -153,6 +161,11 @@ class StoreService::Impl::Upload final : public InstanceUpload {
     return shot;
   }
 
+  void warn(std::uint16_t reason, std::string words) override {
+    if (outcome_.warning_reason == 0) outcome_.warning_reason = reason;
+    outcome_.warnings.push_back(std::move(words));
+  }
+
  private:
   /// Hands the instance to the disk. False when it has failed.
   bool prepare(const OneShot<StoreOutcome>& shot) {
@@ -162,7 +175,10 @@ class StoreService::Impl::Upload final : public InstanceUpload {
     if (!is_expected()) return false;
     note_identity();
     outcome_.series = indexed->series;
-    outcome_.warnings = std::move(indexed->warnings);
+    if (service_.settings_.check_sop_class && !indexed->missing.empty()) {
+      warn(warning::kMismatch, missing_words(indexed->missing));
+    }
+    outcome_.warnings.insert(outcome_.warnings.end(), indexed->warnings.begin(), indexed->warnings.end());
     if (!service_.enter()) {
       return give_up(failure::kResources, "too many instances wait for the index: send it again later", true);
     }

@@ -254,6 +254,9 @@ void add_services(Builder& table) {
       .choices({"reject", "replace", "ignore"})
       .add("store", "unknown_transfer_syntaxes", K::kSwitch, GANTRY_AT(store, unknown_transfer_syntaxes),
            "Keeps instances in transfer syntaxes that Gantry does not know, as they are.")
+      .add("store", "check_sop_class", K::kSwitch, GANTRY_AT(store, check_sop_class),
+           "Warns (B007, and 202 instead of 200) of instances that lack what their SOP class can't do without, such as "
+           "the size of an image. They are stored as they are in any case.")
       .add("store", "instance_bytes", K::kBytes, GANTRY_AT(store, instance_bytes),
            "Bytes of one instance; larger ones are refused.")
       .within(kMb, kTb)
@@ -327,13 +330,13 @@ void add_services(Builder& table) {
       .add("audit", "keep_days", K::kCount, GANTRY_AT(audit, keep_days),
            "Files of the audit that are older are removed, unless they were not sent yet; 0 keeps all.")
       .within(0, 36'500)
-      .add("audit", "syslog", K::kText, GANTRY_AT(audit, syslog),
-           "Where PS3.15 audit messages are sent: tls://HOST:PORT?ca=FILE&certificate=FILE&key=FILE, tcp://HOST:PORT or "
-           "udp://HOST:PORT. Nothing: nowhere.")
+      .add(
+          "audit", "syslog", K::kText, GANTRY_AT(audit, syslog),
+          "Where PS3.15 audit messages are sent: tls://HOST:PORT?ca=FILE&certificate=FILE&key=FILE, tcp://HOST:PORT or "
+          "udp://HOST:PORT. Nothing: nowhere.")
       .add("audit", "source", K::kText, GANTRY_AT(audit, source),
            "How these messages name this node (AuditSourceID). Nothing: the machine's name.")
-      .add("audit", "site", K::kText, GANTRY_AT(audit, site),
-           "How they name its site (AuditEnterpriseSiteID).")
+      .add("audit", "site", K::kText, GANTRY_AT(audit, site), "How they name its site (AuditEnterpriseSiteID).")
       .add("share", "viewer_url", K::kText, GANTRY_AT(share, viewer_url),
            "The viewer that the page of a share link opens: an OHIF's address, or a URL with {study} and {config} or "
            "{dicomweb} in it. Nothing: the page offers none.")

@@ -126,6 +126,7 @@ struct Settings {
   struct Store {
     std::string conflict = "reject";              ///< reject, replace, ignore: same SOP Instance UID, other bytes
     bool unknown_transfer_syntaxes = false;       ///< keep instances whose transfer syntax is in no table
+    bool check_sop_class = true;                  ///< a warning for what lacks what its SOP class can't do without
     std::uint64_t instance_bytes = 4ULL << 30;    ///< most bytes of one instance
     std::uint64_t memory_bytes = 0;               ///< node-wide budget of instances on their way in; 0: 25 % of RAM
   } store;

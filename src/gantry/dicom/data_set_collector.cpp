@@ -225,6 +225,7 @@ Result<void> DataSetCollector::note_uid(Tag tag, std::string_view uid) {
 
 Result<void> DataSetCollector::note_top_level(const ElementHead& head, Vr vr, std::string_view bytes) {
   const Tag tag = head.tag;
+  if (!bytes.empty()) class_check_.on_value(tag);
   if (PixelIndexer::wants(tag)) pixels_.on_value(tag, bytes, head.big_endian && head.vr != Vr::kUN);
   if (tag == kSopClassUid || tag == kSopInstanceUid || tag == kStudyUid || tag == kSeriesUid) {
     return note_uid(tag, trim_padding(bytes));
@@ -331,6 +332,7 @@ Result<void> DataSetCollector::write_bulk(const ElementHead& head, Vr vr) {
 
 Result<void> DataSetCollector::on_passed(const ElementHead& head) {
   if (ignored_depth_ > 0 || is_left_out(head.tag)) return {};
+  if (at_top()) class_check_.on_value(head.tag);
   if (at_top() && PixelIndexer::is_pixel_data(head.tag)) pixels_.on_native(head);
   Vr vr = resolve(head);
   if (!facts(vr).bulk_allowed) {
@@ -353,6 +355,7 @@ Result<void> DataSetCollector::begin_sequence(const ElementHead& head) {
 
 Result<void> DataSetCollector::begin_item() {
   if (ignored_depth_ > 0) return {};
+  if (at_top()) class_check_.on_value(sequences_.back());
   if (at_top() && sequences_.back() == QidoCollector::kRequestAttributes) qido_.begin_request();
   scopes_.push_back(scopes_.back());
   scopes_.back().sequence = sequences_.back();
@@ -404,6 +407,7 @@ Result<void> DataSetCollector::end_fragments(std::uint64_t end) {
   const ElementHead& head = fragmented_;
   if (ignored_depth_ > 0 || is_left_out(head.tag)) return {};
   const bool top_pixels = at_top() && PixelIndexer::is_pixel_data(head.tag);
+  if (at_top()) class_check_.on_value(head.tag);
   if (top_pixels) pixels_.end_fragments(end);
   // UN of undefined length would be a sequence; what lies here is OB (PS3.5 A.4).
   const Vr vr = head.vr == Vr::kUN ? Vr::kOB : head.vr;
@@ -448,6 +452,7 @@ Result<IndexedInstance> DataSetCollector::finish() {
   instance.layout.pixels = pixels_.finish(meta_.encoding);
   instance.layout.bulk = json_.take_bulk();
   instance.dataset_sha256 = dataset_hash_.finish();
+  instance.missing = class_check_.missing(sop_class_);
   instance.warnings = std::move(warnings_);
   return instance;
 }

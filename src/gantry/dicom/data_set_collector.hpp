@@ -12,6 +12,7 @@
 #include "gantry/dicom/part10_reader.hpp"
 #include "gantry/dicom/pixel_indexer.hpp"
 #include "gantry/dicom/qido_collector.hpp"
+#include "gantry/dicom/sop_class_check.hpp"
 
 namespace gantry::dicom {
 
@@ -82,6 +83,7 @@ class DataSetCollector final : public Part10Handler {
   JsonDataSet json_;
   QidoCollector qido_;
   PixelIndexer pixels_;
+  SopClassCheck class_check_;
   std::vector<Scope> scopes_;
   std::vector<Tag> sequences_;
   bool worklist_ = false;                 ///< has a Scheduled Procedure Step Sequence, as worklist entries do

@@ -12,6 +12,7 @@
 #include "gantry/base/result.hpp"
 #include "gantry/base/sha256.hpp"
 #include "gantry/dicom/layout.hpp"
+#include "gantry/dicom/tag.hpp"
 
 namespace gantry::dicom {
 
@@ -62,6 +63,7 @@ struct IndexedInstance {
   std::uint64_t size = 0;  ///< bytes of the file
   Sha256 file_sha256{};
   Sha256 dataset_sha256{};            ///< of the bytes after the File Meta group, as sent
+  std::vector<Tag> missing;           ///< what its SOP class can't do without (see SopClassCheck)
   std::vector<std::string> warnings;  ///< damaged text, odd lengths …: kept, flagged (tags only, no patient text)
 };
 

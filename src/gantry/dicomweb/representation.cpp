@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <span>
 #include <utility>
 
@@ -10,68 +9,15 @@
 #include <openssl/hmac.h>
 
 #include "gantry/base/sha256.hpp"
+#include "gantry/dicomweb/forwarded.hpp"
 #include "gantry/http/conditional.hpp"
 
 namespace gantry::dicomweb {
 namespace {
 
-std::string_view trim(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
-
 std::string without_last_slashes(std::string_view text) {
   while (text.ends_with('/')) text.remove_suffix(1);
   return std::string(text);
-}
-
-/// The first entry of a list: what the client itself asked for.
-std::string_view first_of(std::string_view list) { return trim(list.substr(0, list.find(','))); }
-
-bool is_host(std::string_view text) {
-  return !text.empty() && text.size() <= 255 && std::all_of(text.begin(), text.end(), [](unsigned char c) {
-    return std::isalnum(c) != 0 || c == '.' || c == '-' || c == '_' || c == ':' || c == '[' || c == ']';
-  });
-}
-
-bool is_path(std::string_view text) {
-  return text.size() <= 1024 && text.starts_with('/') && std::all_of(text.begin(), text.end(), [](unsigned char c) {
-           return std::isalnum(c) != 0 || c == '.' || c == '-' || c == '_' || c == '~' || c == '/';
-         });
-}
-
-struct Forwarded {
-  std::string proto, host, prefix;
-};
-
-Forwarded forwarded_of(const http::Headers& headers) {
-  Forwarded found;
-  if (const auto forwarded = headers.get("Forwarded")) {
-    std::string_view element = first_of(*forwarded);
-    while (!element.empty()) {
-      const auto end = std::min(element.find(';'), element.size());
-      const auto pair = trim(element.substr(0, end));
-      element.remove_prefix(std::min(end + 1, element.size()));
-      const auto equals = pair.find('=');
-      if (equals == std::string_view::npos) continue;
-      std::string name(pair.substr(0, equals));
-      std::transform(name.begin(), name.end(), name.begin(),
-                     [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-      std::string_view value = pair.substr(equals + 1);
-      if (value.size() >= 2 && value.front() == '"' && value.back() == '"') value = value.substr(1, value.size() - 2);
-      if (name == "proto") found.proto = value;
-      if (name == "host") found.host = value;
-    }
-  }
-  const auto fill = [&](std::string& field, std::string_view name) {
-    if (!field.empty()) return;
-    if (const auto value = headers.get(name)) field = first_of(*value);
-  };
-  fill(found.proto, "X-Forwarded-Proto");
-  fill(found.host, "X-Forwarded-Host");
-  fill(found.prefix, "X-Forwarded-Prefix");
-  return found;
 }
 
 }  // namespace
@@ -84,13 +30,11 @@ std::string uri_root(const Settings& settings, const http::Request& request) {
     // One that ends otherwise says nothing of where a proxy would have put the other roots.
     if (url.ends_with(settings.base_path)) return url.substr(0, url.size() - settings.base_path.size()) + path;
   }
-  const auto& proxies = settings.trusted_proxies;
-  if (std::find(proxies.begin(), proxies.end(), request.remote_address) == proxies.end()) return path;
-  const auto forwarded = forwarded_of(request.headers);
+  const auto forwarded = forwarded_of(request, settings.trusted_proxies);
   std::string root;
-  if (is_host(forwarded.host)) root = (forwarded.proto == "https" ? "https://" : "http://") + forwarded.host;
-  if (is_path(forwarded.prefix)) root += without_last_slashes(forwarded.prefix);
-  return root + path;
+  const bool secure = forwarded.proto.empty() ? request.secure : forwarded.proto == "https";
+  if (!forwarded.host.empty()) root = (secure ? "https://" : "http://") + forwarded.host;
+  return root + forwarded.prefix + path;
 }
 
 std::string make_etag(std::initializer_list<std::string_view> parts) {

@@ -14,8 +14,9 @@
 namespace gantry::dicomweb {
 
 /// What URIs in answers begin with: the configured public URL; else what a trusted proxy says (Forwarded, RFC 7239, or
-/// X-Forwarded-Proto, -Host, -Prefix); else the path alone, which is right from anywhere. Below a mount the path is the
-/// request's own root, and a public URL counts when it ends with base_path, so that the mount can stand in its place.
+/// X-Forwarded-Proto, -Host, -Port, -Prefix; see forwarded.hpp); else the path alone, which is right from anywhere.
+/// Below a mount the path is the request's own root, and a public URL counts when it ends with base_path, so that the
+/// mount can stand in its place.
 [[nodiscard]] std::string uri_root(const Settings& settings, const http::Request& request);
 
 /// A strong ETag of these parts (tenant, state, representation …), in quotes.

@@ -38,7 +38,8 @@ std::string study_text(const std::string& uid, const StudyCounts& counts) {
 
 std::string failure_text(const archive::StoreOutcome& outcome) {
   char reason[8];
-  std::snprintf(reason, sizeof reason, "%04X", static_cast<unsigned>(outcome.failure_reason));
+  const unsigned code = outcome.stored() ? outcome.warning_reason : outcome.failure_reason;
+  std::snprintf(reason, sizeof reason, "%04X", code);
   return "{\"study\":" + json_string(outcome.study.view()) + ",\"instance\":" + json_string(outcome.sop.view()) +
          ",\"reason\":\"" + reason + "\"}";
 }

@@ -10,6 +10,7 @@
 
 #include "gantry/dicom/explicit_encoder.hpp"
 #include "gantry/dicom/transfer_syntax.hpp"
+#include "gantry/dicomweb/stow/bulk_text.hpp"
 #include "gantry/dicomweb/stow/codestream.hpp"
 
 namespace gantry::dicomweb::stow {
@@ -25,6 +26,7 @@ constexpr Tag kSamples{0x00280002}, kPhotometric{0x00280004}, kPlanar{0x00280006
 constexpr Tag kDocument{0x00420011}, kDocumentType{0x00420012}, kPixels{0x7FE00010};
 constexpr std::uint32_t kUndefined = 0xFFFFFFFF, kItem = 0xE000, kItemEnd = 0xE00D, kSequenceEnd = 0xE0DD;
 constexpr std::size_t kSniffedBytes = 64 << 10;
+constexpr std::size_t kDiscardedMost = 16;  // are named
 constexpr std::string_view kOctets = "application/octet-stream";
 
 Error wrong(Tag tag, std::string_view what) {
@@ -76,21 +78,45 @@ char padding_of(Vr vr) { return vr == Vr::kUI || dicom::facts(vr).kind != dicom:
 
 MetadataAttribute text_of(Tag tag, Vr vr, std::string value) { return {tag, vr, {std::move(value)}, {}, {}, {}}; }
 
+std::string joined(const std::vector<std::string>& values) {
+  std::string text;
+  for (const auto& value : values) text += (&value == &values.front() ? "" : "\\") + value;
+  return text;
+}
+
+/// Groups of messages, of directories and of the file's own head, delimiters, and group lengths.
+bool has_no_place(Tag tag) noexcept { return tag.element == 0 || tag.group < 8 || tag.group == 0xFFFE; }
+/// Group lengths only count bytes, and the File Meta group is made by who writes the file (PS3.10 §7.1).
+bool tells(Tag tag) noexcept { return tag.element != 0 && tag.group != 0x0002; }
+
 /// Writes data sets; bulk data become pieces of their own.
 class Writer {
  public:
   /// `pixels`, when there are any, are the parts of Pixel Data as they go into the file.
-  Writer(const BulkParts& parts, const std::vector<BulkPart>* pixels, bool encapsulated, std::uint64_t& left)
-      : parts_(parts), pixels_(pixels), encapsulated_(encapsulated), left_(left) {}
+  Writer(const BulkParts& parts, const RandomAccess* bytes, const std::vector<BulkPart>* pixels, bool encapsulated,
+         std::uint64_t& left)
+      : parts_(parts), bytes_(bytes), pixels_(pixels), encapsulated_(encapsulated), left_(left) {}
 
-  Result<void> write(const MetadataSet& set, std::size_t depth) {
+  /// `charset` is the Specific Character Set that the set's source had, unless it names another.
+  Result<void> write(const MetadataSet& set, std::size_t depth, std::string charset) {
+    if (const auto* own = find(set, kCharacterSet); own != nullptr) charset = joined(own->values);
     for (const auto& attribute : set) {
-      if (attribute.tag.element == 0 || attribute.tag.group < 8 || attribute.tag.group == 0xFFFE) continue;
-      GANTRY_TRY(write(attribute, depth));
+      if (has_no_place(attribute.tag)) {
+        if (tells(attribute.tag) && discarded_.size() < kDiscardedMost) discarded_.push_back(attribute.tag);
+        continue;
+      }
+      // The text came as JSON or XML, so it is UTF-8 whatever its source once was (PS3.18 F.2.1.2), in items, too.
+      if (attribute.tag == kCharacterSet) {
+        GANTRY_TRY(write(text_of(kCharacterSet, Vr::kCS, "ISO_IR 192"), depth, charset));
+      } else {
+        GANTRY_TRY(write(attribute, depth, charset));
+      }
     }
     return {};
   }
   std::string& text() { return text_; }
+  /// What was left out so far and said something.
+  std::vector<Tag> take_discarded() { return std::move(discarded_); }
   std::vector<FilePiece> take() {
     flush();
     return std::move(pieces_);
@@ -108,9 +134,9 @@ class Writer {
     return {};
   }
 
-  Result<void> write(const MetadataAttribute& attribute, std::size_t depth) {
-    if (attribute.vr == Vr::kSQ) return write_sequence(attribute, depth);
-    if (!attribute.bulk_uri.empty()) return write_bulk(attribute, depth);
+  Result<void> write(const MetadataAttribute& attribute, std::size_t depth, const std::string& charset) {
+    if (attribute.vr == Vr::kSQ) return write_sequence(attribute, depth, charset);
+    if (!attribute.bulk_uri.empty()) return write_bulk(attribute, depth, charset);
     std::string value = attribute.binary;
     const auto& facts = dicom::facts(attribute.vr);
     if (!attribute.values.empty() && facts.kind == dicom::VrKind::kBytes)
@@ -124,33 +150,39 @@ class Writer {
       if (i > 0) value += '\\';
       value += attribute.values[i];
     }
+    return write_value(attribute, std::move(value));
+  }
+
+  Result<void> write_value(const MetadataAttribute& attribute, std::string value) {
     if (value.size() % 2 != 0) value += padding_of(attribute.vr);
-    if (!facts.long_length && value.size() > 0xFFFE) return wrong(attribute.tag, "is too long for its VR");
+    if (!dicom::facts(attribute.vr).long_length && value.size() > 0xFFFE)
+      return wrong(attribute.tag, "is too long for its VR");
     dicom::append_explicit_head(text_, attribute.tag, attribute.vr, static_cast<std::uint32_t>(value.size()));
     text_ += value;
     return {};
   }
 
-  Result<void> write_sequence(const MetadataAttribute& attribute, std::size_t depth) {
+  Result<void> write_sequence(const MetadataAttribute& attribute, std::size_t depth, const std::string& charset) {
     if (!attribute.values.empty() || !attribute.bulk_uri.empty() || !attribute.binary.empty()) {
       return wrong(attribute.tag, "is a sequence, but has a value");
     }
     dicom::append_explicit_head(text_, attribute.tag, Vr::kSQ, kUndefined);
     for (const auto& item : attribute.items) {
       append_item(text_, kItem, kUndefined);
-      GANTRY_TRY(write(item, depth + 1));
+      GANTRY_TRY(write(item, depth + 1, charset));
       append_item(text_, kItemEnd, 0);
     }
     append_item(text_, kSequenceEnd, 0);
     return {};
   }
 
-  Result<void> write_bulk(const MetadataAttribute& attribute, std::size_t depth) {
+  Result<void> write_bulk(const MetadataAttribute& attribute, std::size_t depth, const std::string& charset) {
     const auto found = parts_.find(attribute.bulk_uri);
     if (found == parts_.end()) {
       return wrong(attribute.tag, "names a BulkDataURI that is no part's Content-Location");
     }
     if (pixels_ != nullptr && depth == 0 && attribute.tag == kPixels && encapsulated_) return write_fragments(*pixels_);
+    if (needs_conversion(attribute.vr, charset)) return write_text(attribute, found->second, charset);
     std::uint64_t length = 0;
     for (const auto& part : found->second) length += part.range.length;
     const auto& facts = dicom::facts(attribute.vr);
@@ -161,6 +193,25 @@ class Writer {
     for (const auto& part : found->second) GANTRY_TRY(add(part.range));
     if (odd) text_ += padding_of(attribute.vr);
     return {};
+  }
+
+  Result<void> write_text(const MetadataAttribute& attribute, const std::vector<BulkPart>& parts,
+                          const std::string& charset) {
+    std::string value;
+    for (const auto& part : parts) {
+      if (part.range.length > left_) return Error::invalid("the metadata use the parts more often than they were sent");
+      left_ -= part.range.length;
+      if (part.range.length > text_left_) {
+        return wrong(attribute.tag, "makes more than " + std::to_string(kBulkTextMost) +
+                                        " bytes of text in another character set than UTF-8");
+      }
+      text_left_ -= part.range.length;
+      auto text = bulk_text(*bytes_, part.range, attribute.vr, charset);
+      if (!text && text.error().kind() == ErrorKind::kInvalid) return wrong(attribute.tag, text.error().detail());
+      if (!text) return std::move(text).error();
+      value += *text;
+    }
+    return write_value(attribute, std::move(value));
   }
 
   /// A frame is a fragment, without an offset table (PS3.5 A.4): who reads it walks over them.
@@ -179,11 +230,14 @@ class Writer {
   }
 
   const BulkParts& parts_;
+  const RandomAccess* bytes_;  ///< null without parts
   const std::vector<BulkPart>* pixels_;
   const bool encapsulated_;
   std::uint64_t& left_;
   std::string text_;
   std::vector<FilePiece> pieces_;
+  std::vector<Tag> discarded_;
+  std::uint64_t text_left_ = kBulkTextMost;  ///< that may be held to be converted
 };
 
 void fill(MetadataSet& set, Tag tag, Vr vr, const std::string& value) {
@@ -205,6 +259,26 @@ void fill_image(MetadataSet& set, const Codestream& image) {
   if (image.lossy) fill(set, kLossy, Vr::kCS, "01");
 }
 
+std::optional<std::uint64_t> number_of_frames(const MetadataSet& set) {
+  const std::string said = first_value(set, kFrames);
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(said.data(), said.data() + said.size(), number);
+  return error == std::errc() && end == said.data() + said.size() ? std::optional(number) : std::nullopt;
+}
+
+/// What the metadata say otherwise than the image.
+std::vector<Tag> contradictions(const MetadataSet& set, const Codestream& image) {
+  std::vector<Tag> tags;
+  const auto compare = [&](Tag tag, std::uint32_t value) {
+    const std::string said = first_value(set, tag);
+    if (!said.empty() && said != std::to_string(value)) tags.push_back(tag);
+  };
+  compare(kSamples, image.samples);
+  compare(kRows, image.rows);
+  compare(kColumns, image.columns);
+  return tags;
+}
+
 /// What a video is when its part does not say: the profiles that most are of.
 std::string video_syntax(std::string_view media_type) {
   if (media_type == "video/mpeg" || media_type == "video/mpeg2") return "1.2.840.10008.1.2.4.100";
@@ -216,7 +290,7 @@ std::string video_syntax(std::string_view media_type) {
 /// Looks at the parts of Pixel Data: their transfer syntax, and where the codestreams are in them. nullopt: not
 /// compressed.
 Result<std::optional<std::string>> look_at_pixels(MetadataSet& set, std::vector<BulkPart>& frames,
-                                                  const RandomAccess& bytes) {
+                                                  const RandomAccess& bytes, std::vector<Tag>& contradicted) {
   const std::string& declared = frames.front().transfer_syntax;
   const auto* known = dicom::find_transfer_syntax(declared);
   if (!declared.empty() && known == nullptr) {
@@ -241,7 +315,16 @@ Result<std::optional<std::string>> look_at_pixels(MetadataSet& set, std::vector<
                                             : frame.range.length - image->offset;
     if (!first) first = std::move(image);
   }
-  if (first) fill_image(set, *first);
+  if (first) {
+    // Parts hold a frame each, so that another number of them could only become a file whose frames can't be told
+    // apart.
+    if (const auto said = number_of_frames(set); said && *said != frames.size()) {
+      return wrong(kFrames,
+                   "says " + std::to_string(*said) + " frames, but the parts are " + std::to_string(frames.size()));
+    }
+    contradicted = contradictions(set, *first);
+    fill_image(set, *first);
+  }
   if (frames.size() > 1) fill(set, kFrames, Vr::kIS, std::to_string(frames.size()));
   // What the bytes are counts before what a part says they are, unless both are of one kind.
   if (first) {
@@ -281,8 +364,9 @@ std::string file_meta(const MetadataSet& set, std::string_view transfer_syntax) 
 
 }  // namespace
 
-Result<std::vector<FilePiece>> make_instance(MetadataSet metadata, const BulkParts& given, const RandomAccess* bytes,
-                                             std::uint64_t& left) {
+Result<MadeInstance> make_instance(MetadataSet metadata, const BulkParts& given, const RandomAccess* bytes,
+                                   std::uint64_t& left) {
+  MadeInstance made;
   std::string transfer_syntax(dicom::kExplicitLittleEndian);
   std::vector<BulkPart> frames;
   const auto* pixels = find(metadata, kPixels);
@@ -292,7 +376,7 @@ Result<std::vector<FilePiece>> make_instance(MetadataSet metadata, const BulkPar
     if (found == given.end()) return wrong(kPixels, "names a BulkDataURI that is no part's Content-Location");
     if (bytes == nullptr) return Error::internal("there are parts, but no bytes of them");
     frames = found->second;
-    GANTRY_LET(auto compressed, look_at_pixels(metadata, frames, *bytes));
+    GANTRY_LET(auto compressed, look_at_pixels(metadata, frames, *bytes, made.contradicted));
     if (compressed) transfer_syntax = *std::move(compressed);
   }
   if (const auto* document = find(metadata, kDocument); document != nullptr && !document->bulk_uri.empty()) {
@@ -301,13 +385,14 @@ Result<std::vector<FilePiece>> make_instance(MetadataSet metadata, const BulkPar
       fill(metadata, kDocumentType, Vr::kLO, found->second.front().media_type);
     }
   }
-  // The text came as JSON or XML, so it is UTF-8 whatever its source once was (PS3.18 F.2.1.2).
-  put(metadata, text_of(kCharacterSet, Vr::kCS, "ISO_IR 192"));
+  fill(metadata, kCharacterSet, Vr::kCS, "ISO_IR 192");
   const bool encapsulated = transfer_syntax != dicom::kExplicitLittleEndian;
-  Writer writer(given, frames.empty() ? nullptr : &frames, encapsulated, left);
+  Writer writer(given, bytes, frames.empty() ? nullptr : &frames, encapsulated, left);
   writer.text() = file_meta(metadata, transfer_syntax);
-  GANTRY_TRY(writer.write(metadata, 0));
-  return writer.take();
+  GANTRY_TRY(writer.write(metadata, 0, {}));
+  made.discarded = writer.take_discarded();
+  made.pieces = writer.take();
+  return made;
 }
 
 }  // namespace gantry::dicomweb::stow

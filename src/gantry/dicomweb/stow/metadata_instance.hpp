@@ -29,11 +29,17 @@ using BulkParts = std::map<std::string, std::vector<BulkPart>, std::less<>>;
 /// A piece of the file: bytes, or a range of the parts.
 using FilePiece = std::variant<std::string, dicom::ByteRange>;
 
+struct MadeInstance {
+  std::vector<FilePiece> pieces;         ///< of the file
+  std::vector<dicom::Tag> discarded;     ///< of the metadata, as no data set can have them
+  std::vector<dicom::Tag> contradicted;  ///< by the image that came with the metadata; kept as the metadata say
+};
+
 /// The file. What the metadata leave out and an image says itself (size, depth, colours, how many frames; the media
 /// type of a document) is filled in. `bytes` is what the ranges are of; null when there are no parts. kInvalid: the
 /// metadata can't be written as they are; kUnsupported: the transfer syntax is not known. Blocking. `left` is how many
 /// bytes of parts may still be used: each use takes its length, so that no few parts become many files.
-[[nodiscard]] Result<std::vector<FilePiece>> make_instance(MetadataSet metadata, const BulkParts& parts,
-                                                           const RandomAccess* bytes, std::uint64_t& left);
+[[nodiscard]] Result<MadeInstance> make_instance(MetadataSet metadata, const BulkParts& parts,
+                                                 const RandomAccess* bytes, std::uint64_t& left);
 
 }  // namespace gantry::dicomweb::stow

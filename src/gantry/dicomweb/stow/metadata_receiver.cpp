@@ -36,6 +36,12 @@ Result<void> send(const std::vector<FilePiece>& pieces, const OpenFile* bytes, a
   return {};
 }
 
+std::string listed(const std::vector<dicom::Tag>& tags) {
+  std::string words;
+  for (const auto& tag : tags) words += (words.empty() ? " (" : ", (") + dicom::to_hex8(tag).insert(4, 1, ',') + ")";
+  return words;
+}
+
 StoreOutcome failed(const MetadataSet& metadata, std::uint16_t reason, std::string detail, bool try_later = false) {
   StoreOutcome outcome;
   outcome.failure_reason = reason;
@@ -180,18 +186,25 @@ Result<bool> MetadataReceiver::store_next() {
                   passes ? upload.error().detail() : "the server failed to begin this instance", passes));
     return true;
   }
-  auto pieces = make_instance(*metadata, parts_, bytes_.get(), left_);
-  if (!pieces) {
-    const bool unknown = pieces.error().kind() == ErrorKind::kUnsupported;
-    const bool wrong = pieces.error().kind() == ErrorKind::kInvalid;
+  auto made = make_instance(*metadata, parts_, bytes_.get(), left_);
+  if (!made) {
+    const bool unknown = made.error().kind() == ErrorKind::kUnsupported;
+    const bool wrong = made.error().kind() == ErrorKind::kInvalid;
     settle(failed(*metadata,
                   unknown ? archive::failure::kTransferSyntax
                   : wrong ? archive::failure::kUnreadable
                           : archive::failure::kResources,
-                  pieces.error().detail(), !unknown && !wrong));
+                  made.error().detail(), !unknown && !wrong));
     return true;
   }
-  if (const auto sent = send(*pieces, bytes_.get(), **upload); !sent) {
+  if (!made->discarded.empty()) {
+    (*upload)->warn(archive::warning::kDiscarded, "no data set can have" + listed(made->discarded) + ": left out");
+  }
+  if (!made->contradicted.empty()) {
+    (*upload)->warn(archive::warning::kMismatch,
+                    "the image says otherwise than the metadata's" + listed(made->contradicted));
+  }
+  if (const auto sent = send(made->pieces, bytes_.get(), **upload); !sent) {
     settle(failed(*metadata, archive::failure::kResources, "the server could not read a part back", true));
     return true;
   }

@@ -36,10 +36,10 @@ class Text final : public RandomAccess {
 /// The file that metadata and one part become, as the indexer reads it; the error's words when there is none.
 std::string json_of(const MetadataSet& set, const BulkParts& parts, const Text& bytes, std::string* syntax = nullptr) {
   std::uint64_t left = 2 * bytes.size();
-  const auto pieces = make_instance(set, parts, &bytes, left);
-  if (!pieces) return pieces.error().detail();
+  const auto made = make_instance(set, parts, &bytes, left);
+  if (!made) return made.error().detail();
   std::string file;
-  for (const auto& piece : *pieces) {
+  for (const auto& piece : made->pieces) {
     file += std::holds_alternative<std::string>(piece) ? std::get<std::string>(piece)
                                                        : bytes.at(std::get<dicom::ByteRange>(piece));
   }
@@ -94,6 +94,33 @@ TEST(StowMetadata, XmlSaysTheSame) {
   EXPECT_EQ(json_of(*set, {}, Text("")), once);
 }
 
+// PS3.18 F.2.1.2: JSON is UTF-8 whatever (0008,0005) says, which is of the source; bulk text is the source's own.
+TEST(StowMetadata, TextThatComesAsBulkDataIsReadInTheCharacterSetOfItsSource) {
+  const std::string latin =
+                        "Gr\xFC\xDF"
+                        "e",
+                    gb = "\xC1\xAA\xCD\xA8",
+                    utf8 =
+                        "Gr\xC3\xBC\xC3\x9F"
+                        "e";
+  const auto stored = [](const std::string& charset, const std::string& text, const std::string& item = "") {
+    const BulkParts parts{{"t", {{"application/octet-stream", "", {0, text.size()}}}}};
+    const std::string object = std::string("{") + kIdentity +
+                               (charset.empty() ? "" : R"(,"00080005":{"vr":"CS","Value":[")" + charset + "\"]}") +
+                               (item.empty() ? R"(,"0040A160":{"vr":"UT","BulkDataURI":"t"}})"
+                                             : R"(,"0040A730":{"vr":"SQ","Value":[{"00080005":{"vr":"CS","Value":[")" +
+                                                   item + R"("]},"0040A160":{"vr":"UT","BulkDataURI":"t"}}]}})");
+    return json_of(parsed(object), parts, Text(text));
+  };
+  EXPECT_THAT(stored("ISO_IR 100", latin), HasSubstr("Grüße"));
+  EXPECT_THAT(stored("GB18030", gb), HasSubstr("联通")) << "bytes that are UTF-8, too, but mean something else";
+  for (const char* charset : {"", "ISO_IR 192"}) EXPECT_THAT(stored(charset, utf8), HasSubstr("Grüße"));
+  const std::string nested = stored("ISO_IR 192", latin, "ISO_IR 100");
+  EXPECT_THAT(nested, HasSubstr("Grüße"));
+  EXPECT_THAT(nested, Not(HasSubstr("ISO_IR 100"))) << "items are UTF-8, too";
+  EXPECT_THAT(stored("ISO_IR 999", latin), HasSubstr("0040A160 is text in a character set that is not known"));
+}
+
 TEST(StowMetadata, BulkDataAreTakenWhereTheirLocationSays) {
   const BulkParts parts{{"http://here/a", {{"application/octet-stream", "", {2, 3}}}}};
   const std::string object = std::string("{") + kIdentity + R"(,"00091001":{"vr":"OB","BulkDataURI":"http://here/a"}})";
@@ -120,6 +147,49 @@ TEST(StowMetadata, CompressedFramesFillInWhatTheySay) {
   EXPECT_EQ(syntax, "1.2.840.10008.1.2.4.50") << "the bytes count, not what they are called";
   parts["f"] = {{"image/x-unknown", "", {0, 3}}};
   EXPECT_THAT(json_of(parsed(object), parts, bytes), HasSubstr("transfer-syntax"));
+}
+
+// PS3.18 Table I.2-1: B007.
+TEST(StowMetadata, AnImageThatIsAnotherSizeThanTheMetadataSayIsTold) {
+  using std::string_literals::operator""s;
+  const std::string frame = "\xFF\xD8\xFF\xC0\0\x0B\x08\0\x10\0\x20\1\1\x11\0\xFF\xDA\0\x08\1\1\0\0\0\0!"s;
+  const Text bytes(frame);
+  const BulkParts parts{{"f", {{"image/jpeg", "", {0, frame.size()}}}}};
+  const auto contradicted = [&](const std::string& rows) {
+    std::uint64_t left = 1000;
+    const auto made = make_instance(parsed(std::string("{") + kIdentity + R"(,"00280010":{"vr":"US","Value":[)" + rows +
+                                           R"(]},"00280011":{"vr":"US"},"7FE00010":{"vr":"OB","BulkDataURI":"f"}})"),
+                                    parts, &bytes, left);
+    EXPECT_TRUE(made);
+    return made ? made->contradicted : std::vector<dicom::Tag>();
+  };
+  EXPECT_THAT(contradicted("16"), ElementsAre());
+  EXPECT_THAT(contradicted("512"), ElementsAre(dicom::Tag(0x00280010)));
+}
+
+TEST(StowMetadata, EachFrameHasAPartOfItsOwn) {
+  using std::string_literals::operator""s;
+  const std::string frame = "\xFF\xD8\xFF\xC0\0\x0B\x08\0\x10\0\x20\1\1\x11\0\xFF\xDA\0\x08\1\1\0\0\0\0!"s;
+  const BulkParts parts{{"f", {{"image/jpeg", "", {0, frame.size()}}}}};
+  for (const auto& [frames, words] :
+       {std::pair("1", ""), std::pair("3", "00280008 says 3 frames, but the parts are 1")}) {
+    const std::string object = std::string("{") + kIdentity + R"(,"00280008":{"vr":"IS","Value":[)" + frames +
+                               R"(]},"7FE00010":{"vr":"OB","BulkDataURI":"f"}})";
+    EXPECT_THAT(json_of(parsed(object), parts, Text(frame)), HasSubstr(words));
+  }
+}
+
+// PS3.18 Table I.2-1: B006.
+TEST(StowMetadata, WhatNoDataSetCanHaveIsLeftOutAndTold) {
+  std::uint64_t left = 0;
+  const auto made = make_instance(
+      parsed(std::string("{") + R"("00000110":{"vr":"US","Value":[1]},"00020010":{"vr":"UI","Value":["1.2"]},
+             "00041130":{"vr":"CS","Value":["A"]},"00080000":{"vr":"UL","Value":[9]},)" +
+             kIdentity + "}"),
+      {}, nullptr, left);
+  ASSERT_TRUE(made) << made.error().detail();
+  EXPECT_THAT(made->discarded, ElementsAre(dicom::Tag(0x00000110), dicom::Tag(0x00041130)))
+      << "group lengths and the File Meta group are no part of what was sent";
 }
 
 TEST(StowMetadata, ADocumentSaysItsMediaType) {

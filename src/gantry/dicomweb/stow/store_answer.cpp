@@ -29,6 +29,10 @@ std::string study_url(std::string_view root, const StudyUid& study) {
   return std::string(root) + "/studies/" + study.str();
 }
 
+std::string instance_url(std::string_view root, const StoreOutcome& outcome) {
+  return study_url(root, outcome.study) + "/series/" + outcome.series.str() + "/instances/" + outcome.sop.str();
+}
+
 std::string joined(const std::vector<std::string>& sentences) {
   std::string out;
   for (const auto& sentence : sentences) {
@@ -42,18 +46,16 @@ ReplyDataset stored_item(const StoreOutcome& outcome, std::string_view root) {
   ReplyDataset item{
       text_attribute(0x00081150, "UI", "ReferencedSOPClassUID", outcome.sop_class),
       text_attribute(0x00081155, "UI", "ReferencedSOPInstanceUID", outcome.sop.str()),
-      text_attribute(
-          0x00081190, "UR", "RetrieveURL",
-          study_url(root, outcome.study) + "/series/" + outcome.series.str() + "/instances/" + outcome.sop.str()),
+      text_attribute(0x00081190, "UR", "RetrieveURL", instance_url(root, outcome)),
   };
-  if (outcome.status == StoreOutcome::Status::kIgnored) {
-    item.push_back(number_attribute(0x00081196, "WarningReason", outcome.failure_reason));
+  if (outcome.warning_reason != 0) {
+    item.push_back(number_attribute(0x00081196, "WarningReason", outcome.warning_reason));
   }
   const char* became = "STORED";
   if (outcome.status == StoreOutcome::Status::kUnchanged) became = "UNCHANGED";
   if (outcome.status == StoreOutcome::Status::kReplaced) became = "REPLACED";
   if (outcome.status == StoreOutcome::Status::kIgnored) became = "IGNORED";
-  // Flaws that the file came with are told, but they are no warning: nothing was changed, and nothing is to be done.
+  // Flaws that the file came with are told, but by themselves they are no warning: nothing was changed.
   std::vector<std::string> notes = outcome.warnings;
   if (!outcome.detail.empty()) notes.insert(notes.begin(), outcome.detail);
   if (!notes.empty()) item.push_back(plain_words(joined(notes)));
@@ -75,12 +77,27 @@ int status_of(const StoreReport& report) {
   const auto& outcomes = report.outcomes;
   const auto failed = std::count_if(outcomes.begin(), outcomes.end(), [](const auto& one) { return !one.stored(); });
   if (failed == 0) {
-    const bool warned = std::any_of(outcomes.begin(), outcomes.end(),
-                                    [](const auto& one) { return one.status == StoreOutcome::Status::kIgnored; });
+    const bool warned =
+        std::any_of(outcomes.begin(), outcomes.end(), [](const auto& one) { return one.warning_reason != 0; });
     return warned ? 202 : 200;
   }
   if (static_cast<std::size_t>(failed) < outcomes.size()) return 202;
   return std::all_of(outcomes.begin(), outcomes.end(), [](const auto& one) { return one.try_later; }) ? 503 : 409;
+}
+
+/// What was made (PS3.18 §10.5.3.2): the instance when there is one, else the study that all of them went to; "" when
+/// nothing new is there, or in several places.
+std::string created_url(const StoreReport& report, std::string_view root) {
+  const StoreOutcome* first = nullptr;
+  std::size_t made = 0;
+  for (const auto& outcome : report.outcomes) {
+    if (outcome.status != StoreOutcome::Status::kStored && outcome.status != StoreOutcome::Status::kReplaced) continue;
+    if (first != nullptr && first->study != outcome.study) return "";
+    if (first == nullptr) first = &outcome;
+    ++made;
+  }
+  if (first == nullptr) return "";
+  return made == 1 ? instance_url(root, *first) : study_url(root, first->study);
 }
 
 /// The study-level RetrieveURL: the study of the URL, or the only one that was stored into; else it has no value.
@@ -107,9 +124,14 @@ std::string quoted(std::string_view text) {
 }
 
 std::string warning_words(const StoreReport& report) {
-  std::size_t failed = 0;
+  std::size_t failed = 0, warned = 0;
   const StoreOutcome* first = nullptr;
+  const StoreOutcome* first_warned = nullptr;
   for (const auto& outcome : report.outcomes) {
+    if (outcome.warning_reason != 0 && outcome.stored()) {
+      ++warned;
+      if (first_warned == nullptr) first_warned = &outcome;
+    }
     if (outcome.stored()) continue;
     ++failed;
     if (first == nullptr) first = &outcome;
@@ -120,6 +142,13 @@ std::string warning_words(const StoreReport& report) {
     words += std::to_string(failed) + " of " + std::to_string(report.outcomes.size()) +
              (failed == 1 ? " instances was not stored: " : " instances were not stored, the first because: ") +
              first->detail;
+  }
+  if (first_warned != nullptr) {
+    if (!words.empty()) words += "; ";
+    words += std::to_string(warned) + " of " + std::to_string(report.outcomes.size()) +
+             (warned == 1 ? " instances has a warning: " : " instances have warnings, the first: ") +
+             (first_warned->detail.empty() && !first_warned->warnings.empty() ? first_warned->warnings.front()
+                                                                              : first_warned->detail);
   }
   return words;
 }
@@ -158,6 +187,9 @@ http::Response store_answer(const StoreReport& report, AnswerFormat format, std:
                       : http::respond(status, "application/dicom+json", to_dicom_json(dataset));
   response.compressible = true;
   response.audit_note = audit_note(report);
+  if (const std::string created = created_url(report, service_root); !created.empty() && status < 300) {
+    response.headers.set("Location", created);
+  }
   if (status == 503) response.headers.set("Retry-After", "5");
   if (const std::string words = warning_words(report); !words.empty()) {
     response.headers.add("Warning", "299 Gantry " + quoted(words));

@@ -25,7 +25,9 @@ struct StoreReport {
 
 /// The answer to a store request (PS3.18 §10.5.3, Annex I). 200: all stored; 202: some stored, or stored with warnings;
 /// 409: none stored; 503 with Retry-After: none stored, by causes that pass; `broken`'s status: the body could not be
-/// read to its end. What arrived whole before that was stored, stays stored and is listed.
+/// read to its end. What arrived whole before that was stored, stays stored and is listed. Location names what was
+/// made: one instance, or the study of all. (Content-Location, which §10.5.3.2 wants, too, is left out: by RFC 9110
+/// §8.7 it would say that this report is the instance.)
 ///
 /// Why an instance failed is said twice: as FailureReason (0008,1197), and in plain words in the private attribute
 /// (0009,1001) of "GANTRY STORE", as Annex I has no attribute for words. The first reason is in the Warning header,

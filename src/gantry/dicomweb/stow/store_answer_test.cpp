@@ -106,11 +106,41 @@ TEST(StoreAnswer, Is503WhenEverythingFailedByCausesThatPass) {
 TEST(StoreAnswer, Is202WithAWarningReasonForAnIgnoredDuplicate) {
   auto ignored = stored("1.4");
   ignored.status = StoreOutcome::Status::kIgnored;
-  ignored.failure_reason = archive::failure::kDuplicate;
+  ignored.warning_reason = archive::failure::kDuplicate;
   const auto response = answer({ignored});
   EXPECT_EQ(response.status, 202);
   EXPECT_THAT(body_of(response), HasSubstr(R"("00081196":{"vr":"US","Value":[273]})"));
   EXPECT_THAT(body_of(response), Not(HasSubstr("00081198")));
+}
+
+// PS3.18 §10.5.3.1, §10.5.3.3: an instance that is stored with a warning makes it 202, and says why.
+TEST(StoreAnswer, Is202WithAWarningReasonForEveryWarningOfTheStandard) {
+  for (const auto& [reason, value] :
+       {std::pair(archive::warning::kDiscarded, "45062"), std::pair(archive::warning::kMismatch, "45063")}) {
+    auto warned = stored("1.4");
+    warned.warning_reason = reason;
+    warned.warnings = {"its SOP class asks for (0028,0010)"};
+    const auto response = answer({warned, stored("1.5")});
+    EXPECT_EQ(response.status, 202);
+    const std::string body = body_of(response);
+    EXPECT_THAT(body, HasSubstr(std::string(R"("00081196":{"vr":"US","Value":[)") + value + "]}"));
+    EXPECT_EQ(body.find("00081196"), body.rfind("00081196")) << "of the one alone";
+    EXPECT_THAT(body, HasSubstr(R"("STORED")"));
+    EXPECT_THAT(header_of(response, "Warning"), HasSubstr("1 of 2 instances has a warning: its SOP class asks for"));
+    EXPECT_THAT(body_of(answer({warned}, AnswerFormat::kXml)), HasSubstr(R"(keyword="WarningReason")"));
+  }
+}
+
+// PS3.18 §10.5.3.2.
+TEST(StoreAnswer, NamesWhatWasMade) {
+  EXPECT_EQ(header_of(answer({stored("1.4")}), "Location"),
+            std::string(kRoot) + "/studies/1.2/series/1.3/instances/1.4");
+  EXPECT_EQ(header_of(answer({stored("1.4"), stored("1.5")}), "Location"), std::string(kRoot) + "/studies/1.2");
+  EXPECT_EQ(header_of(answer({stored("1.4"), stored("1.5", "1.9")}), "Location"), "");
+  auto known = stored("1.4");
+  known.status = StoreOutcome::Status::kUnchanged;
+  EXPECT_EQ(header_of(answer({known}), "Location"), "") << "nothing new";
+  EXPECT_EQ(header_of(answer({stored("1.4")}, AnswerFormat::kJson, BrokenBody{400, "cut"}), "Location"), "");
 }
 
 TEST(StoreAnswer, ToldFlawsOfAFileAreNoReasonToWarn) {

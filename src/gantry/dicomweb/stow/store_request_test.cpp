@@ -105,6 +105,8 @@ TEST(ServiceRoot, IsThePublicUrlOrTheHostAndNeverWhatAStrangerClaims) {
   EXPECT_EQ(service_root(settings, request), "http://pacs.example:8080/dicom-web");
   settings.trusted_proxies = {"10.0.0.9"};
   EXPECT_EQ(service_root(settings, request), "https://images.example/dicom-web");
+  request.headers.remove("X-Forwarded-Host");
+  EXPECT_EQ(service_root(settings, request), "https://pacs.example:8080/dicom-web") << "it ended TLS and kept the Host";
   settings.public_url = "https://archive.example/dicom-web/";
   EXPECT_EQ(service_root(settings, request), "https://archive.example/dicom-web");
   request.headers.set("Host", "a/\"b");
