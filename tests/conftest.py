@@ -117,6 +117,7 @@ class Server:
 
     def __init__(self, binary: pathlib.Path, data: pathlib.Path, *flags: str, wrapper: tuple[str, ...] = ()):
         self.binary, self.data, self.flags, self.wrapper = binary, data, flags, wrapper
+        self.host = "127.0.0.1"
         self.port = free_port()
         self.process: subprocess.Popen | None = None
         self.log = data.parent / f"{data.name}.log"
@@ -133,7 +134,7 @@ class Server:
         return [] if "--index-url" in self.flags else DATABASES.flags(self.data)
 
     def start(self) -> "Server":
-        command = [*self.wrapper, str(self.binary), "serve", "--data", str(self.data), "--listen", f"127.0.0.1:{self.port}",
+        command = [*self.wrapper, str(self.binary), "serve", "--data", str(self.data), "--listen", f"{self.host}:{self.port}",
                    "--dimse-listen", f"127.0.0.1:{free_port()}", *self.index_flags(), *self.flags]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log)

@@ -146,7 +146,7 @@ class TestRetrieve:
     def test_8_7_3_a_study_as_an_archive_of_files(self, corpus_server, corpus):
         studies: dict[str, list] = {}
         for file, outcome in zip(corpus, corpus_server.outcomes):
-            if outcome.status_code == 200:
+            if outcome.status_code in (200, 202):
                 studies.setdefault(file.study, []).append(file)
         study, files = max(studies.items(), key=lambda entry: len(entry[1]))
         answer = requests.get(f"{corpus_server.dicomweb}/studies/{study}", headers={"Accept": "application/zip; transfer-syntax=*"})
@@ -165,7 +165,7 @@ class TestRetrieve:
     def test_10_4_1_1_5_every_bulk_data_uri_gives_its_value_and_the_study_gives_all(self, corpus_server, corpus):
         seen = 0
         for file, outcome in zip(corpus, corpus_server.outcomes):
-            if outcome.status_code != 200 or file.path.stat().st_size > 3_000_000:
+            if outcome.status_code not in (200, 202) or file.path.stat().st_size > 3_000_000:
                 continue
             instance = f"{corpus_server.dicomweb}/studies/{file.study}/series/{file.series}/instances/{file.sop}"
             metadata = requests.get(instance + "/metadata", headers=JSON).json()[0]
@@ -234,7 +234,7 @@ class TestStore:
         target = make_server()
         stored = 0
         for file, outcome in zip(corpus, corpus_server.outcomes):
-            if outcome.status_code != 200 or file.path.stat().st_size > 1_000_000:
+            if outcome.status_code not in (200, 202) or file.path.stat().st_size > 1_000_000:
                 continue
             path = f"/studies/{file.study}/series/{file.series}/instances/{file.sop}"
             instance = corpus_server.dicomweb + path
