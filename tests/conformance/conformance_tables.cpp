@@ -52,6 +52,13 @@ class Table {
   bool any_ = false;
 };
 
+std::string hex4(std::uint16_t code) {
+  constexpr const char* kDigits = "0123456789ABCDEF";
+  std::string text = "0x";
+  for (int shift = 12; shift >= 0; shift -= 4) text += kDigits[code >> shift & 0xF];
+  return text;
+}
+
 std::string joined(const std::vector<std::string>& list) {
   std::string text;
   for (const auto& each : list) text += (text.empty() ? "`" : ", `") + each + "`";
@@ -83,12 +90,11 @@ int main() {
   }
   {
     Table table("failure_reasons");
-    constexpr const char* kDigits = "0123456789ABCDEF";
-    for (const auto& reason : archive::failure::kReasons) {
-      std::string code = "0x";
-      for (int shift = 12; shift >= 0; shift -= 4) code += kDigits[reason.code >> shift & 0xF];
-      table.row(code, reason.when);
-    }
+    for (const auto& reason : archive::failure::kReasons) table.row(hex4(reason.code), reason.when);
+  }
+  {
+    Table table("warning_reasons");
+    for (const auto& reason : archive::warning::kReasons) table.row(hex4(reason.code), reason.when);
   }
   {
     index::MemoryIndex index;

@@ -2,41 +2,16 @@
 // Usage: node ohif.mjs GANTRY_DICOMWEB_URL STUDY_UID PATIENT_NAME SCREENSHOT_FOLDER [ISSUER USER]
 // With an issuer OHIF logs in there first, by the authorization code flow with PKCE.
 // Prints one JSON line: what was seen. Any failed request to Gantry, or page error, is in it.
-import { createServer } from 'node:http';
-import { readFile } from 'node:fs/promises';
-import { extname, join, normalize } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { chromium } from 'playwright-core';
+import { join } from 'node:path';
+import { configuration, launch, serveViewer } from './viewer.mjs';
 
 const [dicomweb, study, patient, folder, issuer, user] = process.argv.slice(2);
-const dist = join(fileURLToPath(new URL('.', import.meta.url)), '.cache', 'ohif-3.13.2', 'dist');
-const types = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.wasm': 'application/wasm', '.json': 'application/json', '.svg': 'image/svg+xml', '.png': 'image/png', '.woff2': 'font/woff2' };
 const oidc = issuer ? `oidc: [{ authority: '${issuer}', client_id: 'viewer', redirect_uri: '/callback', response_type: 'code', scope: 'openid dicom.read',
     post_logout_redirect_uri: '/', revoke_uri: '', automaticSilentRenew: false, revokeAccessTokenOnSignout: false, loadUserInfo: false }],` : '';
-const config = `window.config = {
-  routerBasename: '/', showStudyList: true, extensions: [], modes: [], showWarningMessageForCrossOrigin: false, showCPUFallbackMessage: false,
-  ${oidc} defaultDataSourceName: 'gantry', useSharedArrayBuffer: 'AUTO', investigationalUseDialog: { option: 'never' },
-  dataSources: [{ namespace: '@ohif/extension-default.dataSourcesModule.dicomweb', sourceName: 'gantry', configuration: {
-    friendlyName: 'Gantry', name: 'gantry', qidoRoot: '${dicomweb}', wadoRoot: '${dicomweb}', wadoUriRoot: '${dicomweb}/wado',
-    qidoSupportsIncludeField: true, imageRendering: 'wadors', thumbnailRendering: 'wadors', enableStudyLazyLoad: true,
-    supportsFuzzyMatching: true, supportsWildcard: true, omitQuotationForMultipartRequest: true, singlepart: 'bulkdata,video',
-    bulkDataURI: { enabled: true, relativeResolution: 'studies' }, dicomUploadEnabled: true } }],
-};`;
+const site = await serveViewer(configuration(dicomweb, oidc));
+const { origin } = site;
 
-const site = createServer(async (request, response) => {
-  const path = normalize(decodeURIComponent(new URL(request.url, 'http://x').pathname));
-  if (path === '/app-config.js') return response.setHeader('Content-Type', 'text/javascript').end(config);
-  try {
-    const body = await readFile(join(dist, path === '/' || !extname(path) ? 'index.html' : path));
-    response.setHeader('Content-Type', types[extname(path)] ?? 'text/html').end(body);
-  } catch {
-    response.writeHead(404).end();
-  }
-});
-await new Promise(done => site.listen(0, '127.0.0.1', done));
-const origin = `http://127.0.0.1:${site.address().port}`;
-
-const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--use-gl=angle', '--use-angle=swiftshader', '--enable-unsafe-swiftshader'] });
+const browser = await launch();
 const page = await browser.newPage({ viewport: { width: 1400, height: 900 } });
 const seen = { failed: [], errors: [], frames: 0 };
 page.on('response', answer => {
