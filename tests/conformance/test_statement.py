@@ -34,8 +34,9 @@ PYTEST = """<testsuites><testsuite name="pytest" timestamp="2026-03-01T10:00:00"
 <testcase classname="tests.integration.test_a" name="test_two"><skipped/></testcase><testcase classname="tests.integration.test_a" name="test_other"/></testsuite></testsuites>"""
 CTEST = """<testsuite name="Linux" timestamp="2026-03-02T10:00:00"><testcase name="Suite.Name" classname="Suite.Name" status="run"/>
 <testcase name="Http/Framing.IsRefused/NoHost" classname="x" status="run"/><testcase name="Http/Framing.IsRefused/TwoHosts" classname="x" status="run"/>
+<testcase name="AsGoogleTest" classname="Suite" status="run"/>
 <testcase name="Gone.Test" classname="x" status="run"/></testsuite>"""
-NAMES = {"test_a.py::test_8_7_one", "test_a.py::test_two", "Suite.Name", "Framing.IsRefused", "Never.Ran"}
+NAMES = {"test_a.py::test_8_7_one", "test_a.py::test_two", "Suite.Name", "Suite.AsGoogleTest", "Framing.IsRefused", "Never.Ran"}
 
 
 def taken(script, tmp_path, monkeypatch, *texts: str):
@@ -50,11 +51,11 @@ def taken(script, tmp_path, monkeypatch, *texts: str):
 def test_results_are_of_cases_and_one_that_failed_fails_its_test(script, tmp_path, monkeypatch):
     results = taken(script, tmp_path, monkeypatch, PYTEST, CTEST)
     assert results.rows == {"test_a.py::test_8_7_one": ["failed", "2", "abc", "2026-03-01"], "test_a.py::test_two": ["skipped", "1", "abc", "2026-03-01"],
-                            "Suite.Name": ["passed", "1", "abc", "2026-03-02"], "Framing.IsRefused": ["passed", "2", "abc", "2026-03-02"]}
+                            "Suite.AsGoogleTest": ["passed", "1", "abc", "2026-03-02"], "Suite.Name": ["passed", "1", "abc", "2026-03-02"], "Framing.IsRefused": ["passed", "2", "abc", "2026-03-02"]}
     assert results.shown(["Suite.Name", "test_a.py::test_8_7_one", "Never.Ran"]) == "`Suite.Name` ✓, `test_a.py::test_8_7_one` (failed), `Never.Ran`"
     words = results.summary(NAMES)
-    assert words.startswith("2 of these 5 tests passed when they ran last (6 cases), 1 failed, 1 were skipped, 1 have no result")
-    assert "- 2026-03-01, commit abc: 2 tests" in words and "- 2026-03-02, commit abc: 2 tests" in words
+    assert words.startswith("3 of these 6 tests passed when they ran last (7 cases), 1 failed, 1 were skipped, 1 have no result")
+    assert "- 2026-03-01, commit abc: 2 tests" in words and "- 2026-03-02, commit abc: 3 tests" in words
 
 
 def test_what_was_taken_stays_until_it_runs_again_and_is_the_same_everywhere(script, tmp_path, monkeypatch):

@@ -111,6 +111,7 @@ def test_10_5_2_metadata_are_kept_with_the_values_that_were_sent(server):
     answer = post_metadata(server, [sent])
     assert answer.status_code == 200 and warnings_of(answer) == [], answer.text
     kept = requests.get(f"{server.dicomweb}/studies/{study}/metadata", headers=JSON).json()[0]
+    kept.pop("00083002", None)  # Available Transfer Syntax UID is the server's own
     expected = {**sent, "00080005": {"vr": "CS", "Value": ["ISO_IR 192"]}, "00100020": {"vr": "LO", "Value": ["P 1"]}}
     assert kept == expected, "the encoding of text is another, its characters are not (leading blanks of LO say nothing, PS3.5 §6.2)"
 
