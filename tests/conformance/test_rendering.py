@@ -13,9 +13,15 @@ from conftest import gantry_binary
 from PIL import Image
 from pydicom import dcmread
 
-# Of 255. DCMTK rounds its look-up tables otherwise, and upsamples chroma by another filter.
+# Of 255. DCMTK cuts fractions of a shade off where we round: one of them is never a difference. It upsamples chroma by
+# another filter.
 GREY_MEAN, GREY_MOST = 0.6, 2
 COLOUR_MEAN = 2.0
+
+# A file whose JPEG frames are YCbCr, as their JFIF marker says, and whose data set says RGB: dcmj2pnm has to be told to look.
+LOOKS_AT_JPEG = {"mg/example-mg.dcm"}
+# dcmj2pnm swaps the two bytes of words where pixels have four: noise. These are compared with what they should be by hand.
+WRONG_BY_DCMTK = {"rt/rtdose_expb.dcm", "rt/rtdose_expb_1frame.dcm"}
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +47,21 @@ def voi_options(path: str) -> list[str]:
         return ["+Wi", "1"]
     if data_set.get("VOILUTSequence"):
         return ["+Wl", "1"]
+    shared = (data_set.get("SharedFunctionalGroupsSequence") or [None])[0]
+    if shared is not None and "FrameVOILUTSequence" in shared:
+        # dcmj2pnm reads no functional groups: it gets the window in the values that it sees.
+        window = shared.FrameVOILUTSequence[0]
+        rescale = shared.PixelValueTransformationSequence[0] if "PixelValueTransformationSequence" in shared else None
+        slope, intercept = (float(rescale.RescaleSlope), float(rescale.RescaleIntercept)) if rescale else (1.0, 0.0)
+        return ["+Ww", str((float(window.WindowCenter) - intercept) / slope), str(float(window.WindowWidth) / slope)]
     return ["+Wm"]
+
+
+def by_hand(path: str) -> np.ndarray:
+    """From the least to the greatest value of the first frame."""
+    pixels = dcmread(path).pixel_array.astype(float)
+    frame = pixels[0] if pixels.ndim == 3 else pixels
+    return np.rint((frame - frame.min()) / (frame.max() - frame.min()) * 255).astype(int)
 
 
 def test_every_image_has_a_picture(pictures):
@@ -59,7 +79,11 @@ def test_pictures_are_dcmtks(pictures, tmp_path):
     wrong, compared, refused = [], 0, []
     for name, dump in pictures:
         frame = (dump.get("frames") or [{}])[0]
-        if "png" not in frame or name in EXPLAINED:
+        if "png" not in frame:
+            continue
+        if name in WRONG_BY_DCMTK:
+            if np.abs(np.asarray(Image.open(frame["png"])).astype(int) - by_hand(dump["file"])).max() > 1:
+                wrong.append((name, "is not what it should be"))
             continue
         target = tmp_path / "theirs.png"
         target.unlink(missing_ok=True)
@@ -67,6 +91,8 @@ def test_pictures_are_dcmtks(pictures, tmp_path):
             options = voi_options(dump["file"])
         except Exception:  # noqa: BLE001 what pydicom can't read, DCMTK may
             options = ["+Wm"]
+        if name in LOOKS_AT_JPEG:
+            options.append("+cg")
         done = subprocess.run([tool, "-q", "+on", *options, "+F", "1", dump["file"], target], capture_output=True)
         if done.returncode != 0 or not target.exists():
             refused.append(name)
@@ -79,7 +105,7 @@ def test_pictures_are_dcmtks(pictures, tmp_path):
         compared += 1
         difference = np.abs(ours - theirs)
         if ours.ndim == 2:
-            bad = difference.mean() > GREY_MEAN or difference.max() > GREY_MOST
+            bad = difference.max() > GREY_MOST or (difference.max() > 1 and difference.mean() > GREY_MEAN)
         else:
             bad = difference.mean() > COLOUR_MEAN
         if bad:
@@ -87,10 +113,6 @@ def test_pictures_are_dcmtks(pictures, tmp_path):
     print(f"{compared} pictures compared, {len(refused)} that dcmj2pnm can't make")
     assert compared > 20
     assert not wrong, "\n".join(map(str, wrong))
-
-
-# Files that DCMTK shows otherwise, and why ours is right.
-EXPLAINED: dict[str, str] = {}
 
 
 def test_contact_sheet(pictures, tmp_path):

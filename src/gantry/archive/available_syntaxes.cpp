@@ -16,20 +16,30 @@ constexpr std::string_view kKey = "00083002";
 constexpr std::array kTargets{pixels::kJpegLs,    pixels::kJpeg2000Lossless, pixels::kHtj2kRpcl, pixels::kHtj2kLossless,
                               pixels::kRle,       pixels::kJpegBaseline};
 
-/// As far as the layout knows it.
-pixels::FrameShape shape_of(const dicom::PixelLayout& layout) {
+/// As far as the layout knows it, and the two attributes beside it that keep pixels out of JPEG.
+pixels::FrameShape shape_of(const dicom::PixelLayout& layout, std::string_view json) {
   pixels::FrameShape shape;
   shape.rows = layout.rows;
   shape.columns = layout.columns;
   shape.samples = layout.samples;
   shape.bits_allocated = layout.bits_allocated;
   shape.is_float = layout.element != dicom::Tag{0x7FE0, 0x0010};
+  json::Walker members(json);
+  while (members.next()) {
+    if (members.key() == "00280004" && members.value().find("\"PALETTE COLOR\"") != std::string_view::npos) {
+      shape.photometric = "PALETTE COLOR";
+    } else if (members.key() == "00280103") {
+      shape.is_signed = members.value().find("[1]") != std::string_view::npos;
+    } else if (members.key() > "00280103") {
+      break;
+    }
+  }
   return shape;
 }
 
 }  // namespace
 
-std::vector<std::string> available_syntaxes(const dicom::Layout& layout) {
+std::vector<std::string> available_syntaxes(const dicom::Layout& layout, std::string_view json) {
   std::vector<std::string> found;
   const auto add = [&](std::string_view syntax) {
     if (std::find(found.begin(), found.end(), syntax) == found.end()) found.emplace_back(syntax);
@@ -42,8 +52,9 @@ std::vector<std::string> available_syntaxes(const dicom::Layout& layout) {
   const auto kind = layout.pixels.kind;
   const bool frames = kind == dicom::PixelLayout::Kind::kNative || kind == dicom::PixelLayout::Kind::kEncapsulated;
   if (!frames || !pixels::can_decode(stored)) return found;
+  const auto shape = shape_of(layout.pixels, json);
   for (const auto target : kTargets) {
-    if (pixels::can_encode(shape_of(layout.pixels), target)) add(target);
+    if (pixels::can_encode(shape, target)) add(target);
   }
   return found;
 }

@@ -32,6 +32,17 @@ TEST(AvailableSyntaxes, AreTheStoredOneExplicitAndWhatPixelsCanBecome) {
   EXPECT_THAT(available_syntaxes(layout_of("1.2.840.10008.1.2", Kind::kNative, 8)), Contains("1.2.840.10008.1.2.4.50"));
 }
 
+TEST(AvailableSyntaxes, PalettesAndSignedPixelsAreNoJpeg) {
+  const auto layout = layout_of("1.2.840.10008.1.2.1", Kind::kNative, 8);
+  const char* const jpeg = "1.2.840.10008.1.2.4.50";
+  for (const char* json : {R"({"00280004":{"vr":"CS","Value":["PALETTE COLOR"]}})", R"({"00280103":{"vr":"US","Value":[1]}})"}) {
+    EXPECT_THAT(available_syntaxes(layout, json), Not(Contains(jpeg))) << json;
+    EXPECT_THAT(available_syntaxes(layout, json), Contains("1.2.840.10008.1.2.5")) << json;
+  }
+  EXPECT_THAT(available_syntaxes(layout, R"({"00280004":{"vr":"CS","Value":["MONOCHROME2"]},"00280103":{"vr":"US","Value":[0]}})"),
+              Contains(jpeg));
+}
+
 TEST(AvailableSyntaxes, LeaveOutWhatIsKeptOffTheWeb) {
   EXPECT_THAT(available_syntaxes(layout_of("1.2.840.10008.1.2", Kind::kNone, 0)), ElementsAre("1.2.840.10008.1.2.1"));
   EXPECT_THAT(available_syntaxes(layout_of("1.2.840.10008.1.2.4.102", Kind::kUnusable, 8)),

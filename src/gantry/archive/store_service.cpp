@@ -211,7 +211,7 @@ class StoreService::Impl::Upload final : public InstanceUpload {
     record.dataset_sha256 = indexed.dataset_sha256;
     record.frame_index = dicom::encode_layout(indexed.layout);
     if (service_.settings_.list_syntaxes) {
-      indexed.json = with_available_syntaxes(indexed.json, available_syntaxes(indexed.layout));
+      indexed.json = with_available_syntaxes(indexed.json, available_syntaxes(indexed.layout, indexed.json));
     }
     record.attributes_zstd = compress_attributes(indexed.json);
     return record;

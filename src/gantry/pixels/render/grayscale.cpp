@@ -50,9 +50,20 @@ double clamped_entry(const LookUpTable& table, double value) {
 
 using Curve = std::function<double(double)>;
 
+/// X-ray angiography and fluoroscopy: their Modality LUT leads from what is shown back to the intensity of the beam, and
+/// is not part of showing it (PS3.3 C.8.7.1.1.2).
+bool shows_stored_values(const AttributeItem& set) {
+  const auto sop_class = set.text({0x0008, 0x0016});
+  const bool angiography = sop_class == "1.2.840.10008.5.1.4.1.1.12.1" || sop_class == "1.2.840.10008.5.1.4.1.1.12.2" ||
+                           sop_class == "1.2.840.10008.5.1.4.1.1.12.3";
+  const auto relationship = set.text({0x0028, 0x1040});
+  return angiography && (relationship == "LOG" || relationship == "DISP");
+}
+
 /// From stored values to what they mean: Modality LUT, or slope and intercept, of the frame's own group first.
 Curve modality_of(const ImageAttributes& image, std::uint32_t number) {
   const auto& set = *image.data_set;
+  if (shows_stored_values(set)) return [](double value) { return value; };
   const AttributeItem* item = functional_group(set, number, kFrameTransformation);
   if (item == nullptr) {
     if (const auto* lut = set.item(kModalityLut)) {

@@ -103,6 +103,19 @@ TEST(Render, TheDataSetsWindowIsOfRescaledValues) {
   EXPECT_THAT(row.shown(), ElementsAre(0, 128, 255));
 }
 
+TEST(Render, AngiographyIsShownWithoutItsWayBackToTheBeam) {
+  Row row({0, 100, 255}, 8);
+  row.put({0x0028, 0x1052}, text(Vr::kDS, "1000"));
+  row.put({0x0028, 0x1050}, text(Vr::kDS, "128"));
+  row.put({0x0028, 0x1051}, text(Vr::kDS, "256"));
+  EXPECT_THAT(row.shown(), ElementsAre(255, 255, 255));
+  row.put({0x0008, 0x0016}, text(Vr::kUI, "1.2.840.10008.5.1.4.1.1.12.1"));
+  row.put({0x0028, 0x1040}, text(Vr::kCS, "LIN"));
+  EXPECT_THAT(row.shown(), ElementsAre(255, 255, 255));
+  row.put({0x0028, 0x1040}, text(Vr::kCS, "LOG"));
+  EXPECT_THAT(row.shown(), ElementsAre(0, 100, 255));
+}
+
 TEST(Render, AFramesOwnGroupComesFirst) {
   AttributeItem window;
   window.attributes[Tag(0x0028, 0x1050).value()] = text(Vr::kDS, "10");
