@@ -49,11 +49,9 @@ def voi_options(path: str) -> list[str]:
         return ["+Wl", "1"]
     shared = (data_set.get("SharedFunctionalGroupsSequence") or [None])[0]
     if shared is not None and "FrameVOILUTSequence" in shared:
-        # dcmj2pnm reads no functional groups: it gets the window in the values that it sees.
+        # dcmj2pnm finds a functional group's rescaling, but not its window.
         window = shared.FrameVOILUTSequence[0]
-        rescale = shared.PixelValueTransformationSequence[0] if "PixelValueTransformationSequence" in shared else None
-        slope, intercept = (float(rescale.RescaleSlope), float(rescale.RescaleIntercept)) if rescale else (1.0, 0.0)
-        return ["+Ww", str((float(window.WindowCenter) - intercept) / slope), str(float(window.WindowWidth) / slope)]
+        return ["+Ww", str(float(window.WindowCenter)), str(float(window.WindowWidth))]
     return ["+Wm"]
 
 
