@@ -152,7 +152,8 @@ def wait_for(what) -> None:
 
 
 def whole(server) -> bool:
-    return subprocess.run([server.binary, "fsck", "--data", server.data], capture_output=True).returncode == 0
+    command = [server.binary, "fsck", "--data", server.data, *server.index_flags(), *server.flags]
+    return subprocess.run(command, capture_output=True).returncode == 0
 
 
 def test_what_was_made_is_kept_and_goes_with_its_instance(make_server, files):
@@ -182,6 +183,47 @@ def test_what_was_made_is_kept_and_goes_with_its_instance(make_server, files):
     assert requests.delete(url).status_code == 204
     assert requests.get(url, headers=accept).status_code == 404
     wait_for(lambda: not kept(server))
+    assert whole(server)
+
+
+def test_a_tenant_takes_what_was_kept_along(make_server, files):
+    server = make_server("--http-insecure-tenants")
+    tenant = [server.binary, "tenant"]
+    where = ["--data", server.data, *server.index_flags(), *server.flags]
+    subprocess.run([*tenant, "create", "clinic-a", *where], check=True, capture_output=True)
+    path = next(iter(files.values()))
+    root = f"{server.url}/tenants/clinic-a/dicom-web"
+    answer = requests.post(f"{root}/studies", data=path.read_bytes(), headers={"Content-Type": "application/dicom"})
+    assert answer.status_code == 200, answer.text
+    url = url_of(server, dcmread(path)).replace(server.dicomweb, root)
+    accept = {"Accept": f"application/dicom; transfer-syntax={TARGETS['HTJ2K']}"}
+    assert requests.get(url, headers=accept).status_code == 200
+    wait_for(lambda: len(kept(server)) == 1)
+    subprocess.run([*tenant, "delete", "clinic-a", "--yes", *where], check=True, capture_output=True)
+    assert not kept(server)
+    assert requests.get(url, headers=accept).status_code in (403, 404)
+
+
+def test_there_is_room_for_so_many_bytes(make_server, files):
+    most = 100_000
+    server = make_server("--pixels-store-bytes", str(most), "--delete-object-grace", "1s")
+    for path in files.values():
+        assert post_instance(server, path.read_bytes()).status_code == 200
+
+    def count(name: str) -> int:
+        text = requests.get(f"{server.url}/metrics").text
+        return int(next(line.split()[1] for line in text.splitlines() if line.startswith(f"{name} ")))
+
+    largest = 0
+    while count("gantry_renditions_removed_total") == 0:
+        for path in files.values():
+            for uid in TARGETS.values():
+                accept = {"Accept": f"application/dicom; transfer-syntax={uid}"}
+                answer = requests.get(url_of(server, dcmread(path)), headers=accept)
+                assert answer.status_code == 200
+                largest = max(largest, len(answer.content))
+    # The one that crossed the line, and those that were on their way with it, are the most that there is beyond it.
+    assert sum(each.stat().st_size for each in kept(server)) < most + 4 * largest
     assert whole(server)
 
 
