@@ -74,14 +74,14 @@ std::vector<Place> outline_of(const GraphicObject& graphic, double scale) {
   }
 }
 
-void draw_point(Place place, double thickness, const Ink& ink, LineBudget& budget, Picture& picture) {
+void draw_point(Place place, double thickness, const Ink& ink, DrawBudget& budget, Picture& picture) {
   const double arm = 4 * thickness;
   draw_line({place.x - arm, place.y}, {place.x + arm, place.y}, thickness, ink, budget, picture);
   draw_line({place.x, place.y - arm}, {place.x, place.y + arm}, thickness, ink, budget, picture);
 }
 
 Result<void> draw_graphic(const GraphicObject& graphic, const Placement& placement, double thickness, const Ink& ink,
-                          LineBudget& budget, Picture& picture) {
+                          DrawBudget& budget, Picture& picture) {
   if (graphic.shape == GraphicObject::Shape::kPoint) {
     for (const auto& point : graphic.points) {
       draw_point(placement.on_picture(point, graphic.units), thickness, ink, budget, picture);
@@ -95,11 +95,12 @@ Result<void> draw_graphic(const GraphicObject& graphic, const Placement& placeme
     const Place place = placement.on_picture(point, graphic.units);
     corners.push_back({place.x, place.y});
   }
-  if (graphic.filled) {
-    GANTRY_TRY(
-        for_each_span(corners, picture.width, picture.height, [&](std::int64_t y, std::int64_t from, std::int64_t to) {
-          for (std::int64_t x = from; x < to; ++x) put_ink(picture, x, y, ink);
-        }));
+  if (graphic.filled && budget.take(corners.size() + count_crossings(corners, picture.height))) {
+    const auto fill = [&](std::int64_t y, std::int64_t from, std::int64_t to) {
+      if (!budget.take(static_cast<std::uint64_t>(to - from))) return;
+      for (std::int64_t x = from; x < to; ++x) put_ink(picture, x, y, ink);
+    };
+    GANTRY_TRY(for_each_span(corners, picture.width, picture.height, fill));
   }
   for (std::size_t i = 0; i + 1 < corners.size(); ++i) {
     draw_line(corners[i], corners[i + 1], thickness, ink, budget, picture);
@@ -135,15 +136,15 @@ void draw_activated_overlays(const PresentationState& state, const Frame& frame,
 Result<void> draw_annotations(const PresentationState& state, std::string_view sop, std::uint32_t number,
                               const Placement& placement, const TextFont* font, Picture& picture) {
   const double thickness = std::max(1.0, std::round(std::min(picture.width, picture.height) / 600.0));
-  LineBudget budget;
+  const Error too_much = Error::too_large("the presentation state has more graphics and texts than a picture may cost");
+  DrawBudget budget;
   for (const auto& layer : layer_order(state)) {
     const Ink ink = state.ink_of(layer);
     for (const auto& annotation : state.annotations) {
       if (annotation.layer != layer || !applies_to(annotation.images, sop, number)) continue;
       for (const auto& graphic : annotation.graphics) {
         GANTRY_TRY(draw_graphic(graphic, placement, thickness, ink, budget, picture));
-        if (budget.is_spent())
-          return Error::too_large("the presentation state has more graphics than a picture may cost");
+        if (budget.is_spent()) return too_much;
       }
       for (const auto& text : annotation.texts) {
         if (text.text.empty()) continue;
@@ -152,6 +153,7 @@ Result<void> draw_annotations(const PresentationState& state, std::string_view s
               "the presentation state has texts, and this server found no fonts to write them with");
         }
         draw_text_object(text, placement, *font, thickness, ink, budget, picture);
+        if (budget.is_spent()) return too_much;
       }
     }
   }

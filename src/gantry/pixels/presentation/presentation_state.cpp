@@ -17,6 +17,8 @@ constexpr std::string_view kPseudoColour = "1.2.840.10008.5.1.4.1.1.11.3";
 constexpr std::string_view kAll = "1.2.840.10008.5.1.4.1.1.11.";
 
 constexpr std::size_t kImagesMost = 10'000;
+constexpr std::size_t kLayersMost = 1000;
+constexpr std::size_t kAnnotationsMost = 10'000;
 constexpr Tag kReferencedSeries{0x0008, 0x1115};
 constexpr Tag kLutDescriptor{0x0028, 0x3002};
 constexpr Tag kLutData{0x0028, 0x3006};
@@ -249,6 +251,10 @@ Result<PresentationState> parse_presentation_state(std::shared_ptr<const Attribu
   GANTRY_TRY(read_shutter(set, state));
   read_layers(set, state);
   GANTRY_LET(state.annotations, read_annotations(set));
+  if (state.layers.size() > kLayersMost || state.annotations.size() > kAnnotationsMost) {
+    return wrong("it has more than " + std::to_string(kLayersMost) + " layers or " + std::to_string(kAnnotationsMost) +
+                 " annotations");
+  }
   state.data_set = std::move(data_set);
   return state;
 }

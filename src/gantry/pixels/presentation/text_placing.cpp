@@ -13,6 +13,8 @@ namespace {
 
 constexpr unsigned kSizeLeast = 10;
 constexpr unsigned kSizeMost = 96;
+/// What measuring or writing a character costs, roughly, in pixels.
+constexpr std::uint64_t kCharacterCost = 200;
 
 TextAlign align_of(TextObject::Justification justification) {
   switch (justification) {
@@ -27,8 +29,8 @@ unsigned usual_size(const Picture& picture) {
 }
 
 /// The largest size in which all lines fit in the box; a box without a height says nothing of it.
-unsigned fitting_size(const TextFont& font, const std::vector<std::string>& lines, double width, double height,
-                      const Picture& picture) {
+unsigned fitting_size(const TextFont& font, const std::vector<std::string>& lines, std::uint64_t bytes, double width,
+                      double height, DrawBudget& budget, const Picture& picture) {
   if (height < 2) return usual_size(picture);
   auto size = static_cast<unsigned>(std::clamp(height / static_cast<double>(lines.size()), 1.0, 4096.0));
   size = std::clamp(size, kSizeLeast, kSizeMost);
@@ -37,7 +39,7 @@ unsigned fitting_size(const TextFont& font, const std::vector<std::string>& line
     return low && std::all_of(lines.begin(), lines.end(),
                               [&](const auto& line) { return font.measure(line, size) <= width + 1; });
   };
-  while (size > kSizeLeast && !fits()) size = std::max(kSizeLeast, size * 7 / 8);
+  while (size > kSizeLeast && budget.take(bytes * kCharacterCost) && !fits()) size = std::max(kSizeLeast, size * 7 / 8);
   return size;
 }
 
@@ -67,7 +69,7 @@ std::int64_t rounded(double value) { return static_cast<std::int64_t>(std::llrou
 }  // namespace
 
 void draw_text_object(const TextObject& object, const Placement& placement, const TextFont& font, double thickness,
-                      const Ink& ink, LineBudget& budget, Picture& picture) {
+                      const Ink& ink, DrawBudget& budget, Picture& picture) {
   const auto lines = lines_of(object.text);
   if (lines.empty() || (!object.box && !object.anchor)) return;
   const auto most = 2 * std::max(picture.width, picture.height);
@@ -81,11 +83,12 @@ void draw_text_object(const TextObject& object, const Placement& placement, cons
     const bool mirrored = placement.flipped && object.box_units == PlaceUnits::kPixel;
     box = box_of(placement.on_picture((*object.box)[0], object.box_units),
                  placement.on_picture((*object.box)[1], object.box_units), mirrored);
-    size = fitting_size(font, lines, box.width, box.height, picture);
+    size = fitting_size(font, lines, object.text.size(), box.width, box.height, budget, picture);
   }
+  if (!budget.take(object.text.size() * kCharacterCost)) return;
   const auto least = static_cast<std::uint32_t>(std::clamp(box.width, 0.0, static_cast<double>(most)));
   const TextImage text = write_block(font, lines, size, align_of(object.justification), least, most, most);
-  if (!budget.take(text.coverage.size() + 1)) return;
+  if (!budget.take(2 * text.coverage.size() + 1)) return;
   if (!object.box) {
     // Beside the anchor, and on the picture as far as there is room.
     const double room_x = std::max(0.0, static_cast<double>(picture.width) - text.width);

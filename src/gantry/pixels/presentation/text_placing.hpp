@@ -12,6 +12,6 @@ namespace gantry::pixels {
 /// is no box. A visible anchor is joined to the text by a line. The time that it takes is taken from `budget`; nothing
 /// is drawn when that is spent.
 void draw_text_object(const TextObject& object, const Placement& placement, const TextFont& font, double thickness,
-                      const Ink& ink, LineBudget& budget, Picture& picture);
+                      const Ink& ink, DrawBudget& budget, Picture& picture);
 
 }  // namespace gantry::pixels

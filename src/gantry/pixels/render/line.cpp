@@ -21,7 +21,7 @@ void swap_axes(PolygonPoint& point) { std::swap(point.x, point.y); }
 
 }  // namespace
 
-void draw_line(PolygonPoint from, PolygonPoint to, double thickness, const Ink& ink, LineBudget& budget,
+void draw_line(PolygonPoint from, PolygonPoint to, double thickness, const Ink& ink, DrawBudget& budget,
                Picture& picture) {
   const double margin = thickness + 1;
   // Cut to the picture in both directions, so that a line costs no more than it shows.
