@@ -126,11 +126,13 @@ def test_grey_values_are_dcmtks(make_server, tmp_path, name):
 
 def test_the_corpus_states_are_dcmtks(make_server, tmp_path):
     """Their images are not part of the corpus; made ones with their UIDs are."""
+    paths = [corpus_folder() / "pr-ko" / name for name in ("prLUTs.dcm", "prOverlay.dcm")]
+    paths = [path for path in paths if path.exists()]
+    if not paths:
+        pytest.skip("these states are part of the whole corpus alone")
     server = make_server()
-    for name in ("prLUTs.dcm", "prOverlay.dcm"):
-        path = corpus_folder() / "pr-ko" / name
-        if not path.exists():
-            continue
+    for path in paths:
+        name = path.name
         state = dcmread(path)
         series = state.ReferencedSeriesSequence[0]
         reference = series.ReferencedImageSequence[0]
