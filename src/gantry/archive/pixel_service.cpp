@@ -39,11 +39,33 @@ Result<FramePtr> PixelService::convert(const LocatedInstance& instance, pixels::
                                        const std::string& transfer_syntax, bool remember) {
   const auto key = frame_key(instance, number, transfer_syntax);
   if (auto known = frames_.find(key)) return known;
-  GANTRY_LET(const std::string stored, reader.read(number));
-  GANTRY_LET(auto frame, codec_.convert(image.shape, stored, {transfer_syntax}));
-  auto made = std::make_shared<const pixels::Frame>(std::move(frame));
-  if (remember) frames_.put(key, made, made->bytes.size());
-  return FramePtr(std::move(made));
+  std::promise<Result<FramePtr>> promise;
+  std::shared_future<Result<FramePtr>> others;
+  {
+    const std::scoped_lock lock(mutex_);
+    const auto [entry, is_first] = making_.try_emplace(key);
+    if (is_first) {
+      entry->second = promise.get_future().share();
+    } else {
+      others = entry->second;
+    }
+  }
+  // Whoever makes it is at it, not in a queue, and waits for no other frame.
+  if (others.valid()) return others.get();
+  const auto make = [&]() -> Result<FramePtr> {
+    if (auto known = frames_.find(key)) return known;  // made between the look above and the entry
+    GANTRY_LET(const std::string stored, reader.read(number));
+    GANTRY_LET(auto frame, codec_.convert(image.shape, stored, {transfer_syntax}));
+    return FramePtr(std::make_shared<const pixels::Frame>(std::move(frame)));
+  };
+  auto made = make();
+  if (made && remember) frames_.put(key, *made, (*made)->bytes.size());
+  {
+    const std::scoped_lock lock(mutex_);
+    making_.erase(key);
+  }
+  promise.set_value(made);
+  return made;
 }
 
 /// Null when it is not kept. What is said of a frame that is not decoded is its transfer syntax alone.

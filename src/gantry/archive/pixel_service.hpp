@@ -2,9 +2,12 @@
 
 #include <cstdint>
 #include <functional>
+#include <future>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 
 #include "gantry/archive/byte_cache.hpp"
 #include "gantry/archive/instance_cache.hpp"
@@ -81,6 +84,8 @@ class PixelService {
   ByteCache<pixels::Frame> frames_;
   ByteCache<pixels::ImageAttributes> images_;
   SingleFlight<Result<FramePtr>> flights_;
+  std::mutex mutex_;
+  std::unordered_map<std::string, std::shared_future<Result<FramePtr>>> making_;  ///< what threads convert right now
 };
 
 }  // namespace gantry::archive

@@ -1,5 +1,6 @@
 // Bulk data by the path that metadata named (PS3.18 §10.4.1.1.5), and Pixel Data as one of them.
 
+#include <numeric>
 #include <optional>
 #include <utility>
 
@@ -7,6 +8,7 @@
 #include "gantry/dicom/transfer_syntax.hpp"
 #include "gantry/dicomweb/negotiation.hpp"
 #include "gantry/dicomweb/representation.hpp"
+#include "gantry/dicomweb/wado/converted_frames.hpp"
 #include "gantry/dicomweb/wado/delivery.hpp"
 #include "gantry/dicomweb/wado/document_type.hpp"
 #include "gantry/dicomweb/wado/handlers.hpp"
@@ -121,10 +123,10 @@ Task<Response> retrieve_value(Services& services, Request& request, bool by_path
   }
 
   std::vector<Offer> offers;
-  std::vector<std::string> targets;  ///< of compressed pixels: "" as stored, else what they are converted to
+  std::vector<std::string> targets;  ///< of pixels: "" as stored, else what they are converted to
   const auto type = pixel_type(*instance);
   const bool compressed = is_pixels && type.compressed;
-  if (compressed) {
+  if (is_pixels) {
     const bool one_part = pixels.kind != PixelLayout::Kind::kEncapsulated || pixels.frames == 1;
     auto can = pixel_data_offers(services, *instance, type, pixels.kind == PixelLayout::Kind::kEncapsulated, one_part);
     offers = std::move(can.offers);
@@ -151,8 +153,16 @@ Task<Response> retrieve_value(Services& services, Request& request, bool by_path
                                       offer->transfer_syntax});
   if (auto unchanged = not_modified(request.headers, etag)) co_return *std::move(unchanged);
 
-  if (compressed && !targets[static_cast<std::size_t>(offer - offers.data())].empty()) {
+  const auto chosen = static_cast<std::size_t>(offer - offers.data());
+  const std::string target = chosen < targets.size() ? targets[chosen] : std::string();
+  if (target == dicom::kExplicitLittleEndian) {
     co_return co_await decoded_value(services, instance, *offer, etag, location);
+  }
+  if (!target.empty()) {
+    std::vector<std::uint32_t> numbers(pixels.frames);
+    std::iota(numbers.begin(), numbers.end(), 1U);
+    FrameLocation same = [&location](std::uint32_t) { return location; };
+    co_return co_await converted_frames(services, instance, std::move(numbers), *offer, target, etag, std::move(same));
   }
   if (compressed && offer->multipart && pixels.kind == PixelLayout::Kind::kEncapsulated &&
       pixels.frames > kListedPartsMost) {

@@ -1,12 +1,10 @@
 // Frames (PS3.18 §10.4.1.1.6): parts cut out of the object by the layout that was written when it came in.
 
-#include <algorithm>
-#include <cstring>
-#include <functional>
 #include <utility>
 
 #include "gantry/dicomweb/negotiation.hpp"
 #include "gantry/dicomweb/representation.hpp"
+#include "gantry/dicomweb/wado/converted_frames.hpp"
 #include "gantry/dicomweb/wado/delivery.hpp"
 #include "gantry/dicomweb/wado/handlers.hpp"
 #include "gantry/dicomweb/wado/instance_path.hpp"
@@ -17,70 +15,6 @@ namespace gantry::dicomweb::wado {
 
 using http::Request;
 using http::Response;
-
-namespace {
-
-http::SharedBytes bytes_of(const archive::FramePtr& frame) { return {frame, &frame->bytes}; }
-
-/// A frame that is made when its turn to be sent comes.
-class LateFrame final : public ByteStream {
- public:
-  LateFrame(archive::PixelService& pixels, archive::InstancePtr instance, std::uint32_t number, std::string target)
-      : pixels_(pixels), instance_(std::move(instance)), number_(number), target_(std::move(target)) {}
-
-  Result<std::size_t> read(std::span<std::byte> into) override {
-    if (frame_ == nullptr) {
-      GANTRY_LET(frame_, pixels_.frame(instance_, number_, target_));
-    }
-    const std::size_t count = std::min(into.size(), frame_->bytes.size() - sent_);
-    std::memcpy(into.data(), frame_->bytes.data() + sent_, count);
-    sent_ += count;
-    return count;
-  }
-
- private:
-  archive::PixelService& pixels_;
-  archive::InstancePtr instance_;
-  std::uint32_t number_;
-  std::string target_;
-  archive::FramePtr frame_;
-  std::size_t sent_ = 0;
-};
-
-using Location = std::function<std::string(std::uint32_t)>;
-
-/// Frames in another transfer syntax. The first is made before anything is sent, and so is every other one of a short
-/// list: a frame that is damaged then answers its own status, whoever asks for others with it gets them one by one.
-Task<Response> converted_frames(Services& services, archive::InstancePtr instance, std::vector<std::uint32_t> numbers,
-                                Offer offer, std::string target, std::string etag, Location location) {
-  constexpr std::size_t kMadeBefore = 4;
-  auto& pixels = *services.pixels;
-  if (!offer.multipart) {
-    auto frame = co_await pixels.fetch_frame(instance, numbers.front(), target);
-    if (!frame) co_return not_convertible(frame.error());
-    Response response;
-    response.headers.set("Content-Type", offer.media_type + "; transfer-syntax=" + target);
-    set_cache_headers(response, etag);
-    response.body.add(bytes_of(*frame));
-    response.ranges = true;
-    co_return response;
-  }
-  MultipartPlan parts(etag, services.settings);
-  for (std::size_t i = 0; i < numbers.size(); ++i) {
-    parts.begin_part(offer.media_type, target, location(numbers[i]));
-    if (i < kMadeBefore) {
-      auto frame = co_await pixels.fetch_frame(instance, numbers[i], target);
-      if (!frame) co_return not_convertible(frame.error());
-      parts.add(bytes_of(*frame));
-    } else {
-      auto late = std::make_shared<LateFrame>(pixels, instance, numbers[i], target);
-      parts.add(http::Produced{std::move(late), std::nullopt, &pixels.pool()});
-    }
-  }
-  co_return parts.finish(offer.media_type);
-}
-
-}  // namespace
 
 Task<Response> retrieve_frames(Services& services, Request& request) {
   const auto path = instance_path(request);
@@ -121,7 +55,7 @@ Task<Response> retrieve_frames(Services& services, Request& request) {
   if (auto unchanged = not_modified(request.headers, etag)) co_return *std::move(unchanged);
 
   if (!target.empty()) {
-    Location location = [&](std::uint32_t number) {
+    FrameLocation location = [&](std::uint32_t number) {
       return root + path->to_string() + "/frames/" + std::to_string(number);
     };
     co_return co_await converted_frames(services, instance, *numbers, *offer, target, etag, std::move(location));

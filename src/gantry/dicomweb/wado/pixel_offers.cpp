@@ -57,6 +57,30 @@ Offer decoded_offer() {
   return offer;
 }
 
+std::string frame_media_type(std::string_view transfer_syntax) {
+  const auto* known = dicom::find_transfer_syntax(transfer_syntax);
+  return known == nullptr ? "application/octet-stream" : std::string(known->frame_media_type);
+}
+
+/// Pixel Data of more frames is converted frame by frame only.
+constexpr std::uint32_t kConvertedPartsMost = 10'000;
+
+/// Every transfer syntax that its pixels can be written in.
+void add_targets(Collector& collect, const archive::LocatedInstance& instance, const PixelType& stored) {
+  const auto shape = shape_of(instance.layout->pixels);
+  for (const auto& target : transcoding_targets()) {
+    if (target == dicom::kExplicitLittleEndian || target == instance.transfer_syntax) continue;
+    if (!pixels::can_encode(shape, target)) continue;
+    Offer offer;
+    offer.media_type = frame_media_type(target);
+    offer.transfer_syntax = target;
+    offer.by_star = false;
+    // image/jpeg alone means lossless JPEG (PS3.18 Table 8.7.3-5), which is not written here.
+    offer.by_default = target != pixels::kJpegBaseline && offer.media_type != stored.media_type;
+    collect.add(offer, target);
+  }
+}
+
 class DecodedFrames final : public ByteStream {
  public:
   DecodedFrames(pixels::FrameMaker make, std::uint32_t frames, archive::FramePtr first)
@@ -84,11 +108,6 @@ class DecodedFrames final : public ByteStream {
 
 }  // namespace
 
-std::string frame_media_type(std::string_view transfer_syntax) {
-  const auto* known = dicom::find_transfer_syntax(transfer_syntax);
-  return known == nullptr ? "application/octet-stream" : std::string(known->frame_media_type);
-}
-
 FrameOffers frame_offers(const Services& services, const archive::LocatedInstance& instance, const PixelType& stored,
                          bool single_part) {
   FrameOffers made;
@@ -100,29 +119,24 @@ FrameOffers frame_offers(const Services& services, const archive::LocatedInstanc
   if (expands && lossless) collect.add(decoded_offer(), std::string(dicom::kExplicitLittleEndian));
   collect.add(stored_offer(stored), "");
   if (expands && !lossless) collect.add(decoded_offer(), std::string(dicom::kExplicitLittleEndian));
-  if (!codecs) return made;
-  const auto shape = shape_of(instance.layout->pixels);
-  for (const auto& target : transcoding_targets()) {
-    if (target == dicom::kExplicitLittleEndian || target == instance.transfer_syntax) continue;
-    if (!pixels::can_encode(shape, target)) continue;
-    Offer offer;
-    offer.media_type = frame_media_type(target);
-    offer.transfer_syntax = target;
-    offer.by_star = false;
-    // image/jpeg alone means lossless JPEG (PS3.18 Table 8.7.3-5), which is not written here.
-    offer.by_default = target != pixels::kJpegBaseline && offer.media_type != stored.media_type;
-    collect.add(offer, target);
-  }
+  if (codecs) add_targets(collect, instance, stored);
   return made;
 }
 
 FrameOffers pixel_data_offers(const Services& services, const archive::LocatedInstance& instance,
                               const PixelType& stored, bool multipart_first, bool single_part) {
   FrameOffers made;
-  Collector(made, multipart_first, single_part).add(stored_offer(stored), "");
+  Collector collect(made, multipart_first, single_part);
+  collect.add(stored_offer(stored), "");
   const bool codecs = services.pixels != nullptr && pixels::can_decode(instance.transfer_syntax);
-  if (codecs && instance.layout->pixels.kind == dicom::PixelLayout::Kind::kEncapsulated && frames_end_on_bytes(instance)) {
+  const auto kind = instance.layout->pixels.kind;
+  if (codecs && kind == dicom::PixelLayout::Kind::kEncapsulated && frames_end_on_bytes(instance)) {
     Collector(made, false, true).add(decoded_offer(), std::string(dicom::kExplicitLittleEndian));
+  }
+  const bool frames = kind == dicom::PixelLayout::Kind::kEncapsulated || kind == dicom::PixelLayout::Kind::kNative;
+  if (codecs && frames && instance.layout->pixels.frames <= kConvertedPartsMost) {
+    Collector parts(made, true, instance.layout->pixels.frames == 1);
+    add_targets(parts, instance, stored);
   }
   return made;
 }

@@ -21,12 +21,9 @@ struct FrameOffers {
 /// For frames by number. What is held lossless comes decoded by default, what is held lossy as stored.
 [[nodiscard]] FrameOffers frame_offers(const Services& services, const archive::LocatedInstance& instance,
                                        const PixelType& stored, bool single_part);
-/// For Pixel Data as a whole: as stored by default, and decoded.
+/// For Pixel Data as a whole: as stored by default, decoded, and in other transfer syntaxes, a part per frame.
 [[nodiscard]] FrameOffers pixel_data_offers(const Services& services, const archive::LocatedInstance& instance,
                                             const PixelType& stored, bool multipart_first, bool single_part);
-
-/// "image/jls" and so on.
-[[nodiscard]] std::string frame_media_type(std::string_view transfer_syntax);
 
 /// The status of frames that can't be converted: 406 and what can be had instead, when it is the pixels' own fault.
 [[nodiscard]] http::Response not_convertible(const Error& error);

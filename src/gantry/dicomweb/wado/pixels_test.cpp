@@ -1,8 +1,12 @@
 // Frames in other transfer syntaxes, and pictures, over the real routes; files are public ones.
 
+#include <chrono>
+#include <condition_variable>
 #include <fstream>
 #include <iterator>
+#include <mutex>
 #include <optional>
+#include <thread>
 
 #include <gmock/gmock.h>
 
@@ -285,6 +289,64 @@ TEST_F(Pixels, AZipArchiveHoldsWhatWasAskedFor) {
   ASSERT_EQ(zip.status, 200) << zip.body;
   EXPECT_EQ(zip.failure, "");
   EXPECT_TRUE(zip.body.find(plain.body) != std::string::npos) << "decoded, as a lossless instance comes by default";
+}
+
+/// Counts, and waits a while for another who wants the same.
+class SlowCodec final : public pixels::FrameCodec {
+ public:
+  Result<pixels::Frame> convert(const pixels::FrameShape& from, std::string_view bytes,
+                                const pixels::CodecTarget& to) override {
+    std::unique_lock lock(mutex_);
+    ++count;
+    entered_.notify_all();
+    entered_.wait_for(lock, std::chrono::milliseconds(300), [this] { return count > 1; });
+    lock.unlock();
+    return local_.convert(from, bytes, to);
+  }
+  int count = 0;
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable entered_;
+  pixels::LocalCodec local_;
+};
+
+TEST_F(Pixels, WhoWantsTheSameFrameSharesTheWork) {
+  const auto stored = file(kFiles[0]);
+  store(stored);
+  const auto read = read_object(stored);
+  const auto located = archive_.retrieves.locate(archive::testing::context_for(), read.indexed.study, read.indexed.series,
+                                                 read.indexed.sop);
+  ASSERT_TRUE(located);
+  SlowCodec slow;
+  archive::PixelService service(slow, pool_, 64 << 20);
+  const auto ask = [&] { EXPECT_TRUE((*service.frame(*located, 1, kNative))->bytes == read.frames[0]); };
+  std::thread other(ask);
+  ask();
+  other.join();
+  EXPECT_EQ(slow.count, 1);
+}
+
+TEST_F(Pixels, PixelDataComesInOtherSyntaxesAPartPerFrame) {
+  for (const char* name : {kFiles[1], kFiles[3]}) {
+    SCOPED_TRACE(name);
+    const auto stored = file(name);
+    const auto before = read_object(stored);
+    const auto path = store(stored);
+    for (const auto& resource : {path + "/bulkdata/7FE00010", path + "/pixeldata"}) {
+      const auto answer = get(resource, {{"Accept", "multipart/related; type=\"image/jphc\"; transfer-syntax=1.2.840.10008.1.2.4.202"}});
+      ASSERT_EQ(answer.status, 200) << answer.body;
+      const auto parts = parts_of(answer);
+      ASSERT_EQ(parts.size(), before.frames.size());
+      EXPECT_THAT(parts[0].head, HasSubstr("/bulkdata/7FE00010"));
+      auto shape = before.image.shape;
+      shape.transfer_syntax = pixels::kHtj2kRpcl;
+      if (shape.photometric == "RGB" && shape.samples == 3) shape.photometric = "YBR_RCT";
+      const auto last = codec_.convert(shape, parts.back().body, {kNative});
+      ASSERT_TRUE(last) << last.error().detail();
+      EXPECT_TRUE(last->bytes == before.frames.back());
+    }
+  }
 }
 
 TEST_F(Pixels, PixelDataComesDecodedAsOctets) {

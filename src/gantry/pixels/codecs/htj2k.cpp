@@ -9,6 +9,7 @@
 #include <stdexcept>
 #include <string>
 
+#include <malloc.h>
 #include <openjph/ojph_arch.h>
 #include <openjph/ojph_codestream.h>
 #include <openjph/ojph_file.h>
@@ -63,6 +64,17 @@ void set_messages() {
   });
 }
 
+/// OpenJPH 0.9 codes what lies behind an image's last columns in its buffers, whatever was there before. It is not shown, but
+/// the same image would get other bytes each time, and some of them from another one's. While this lives, the process gets
+/// its memory as zeros; a codec process has one frame at a time.
+class ZeroedMemory {
+ public:
+  ZeroedMemory() { mallopt(M_PERTURB, 0xFF); }
+  ~ZeroedMemory() { mallopt(M_PERTURB, 0); }
+  ZeroedMemory(const ZeroedMemory&) = delete;
+  ZeroedMemory& operator=(const ZeroedMemory&) = delete;
+};
+
 template <class T>
 void give_line(const char* native, std::uint64_t first, unsigned columns, unsigned samples, ojph::si32* to) {
   for (unsigned x = 0; x < columns; ++x) to[x] = sample_at<T>(native, first + std::uint64_t{x} * samples);
@@ -99,6 +111,7 @@ Result<Encoded> encode_htj2k(const FrameShape& shape, std::string_view native) {
     return Error::unsupported("HTJ2K takes frames of 8 and 16 bits here");
   }
   set_messages();
+  const ZeroedMemory zeroed;
   const bool rgb = shape.samples == 3 && shape.photometric == "RGB";
   const unsigned bits = needed_bits(shape, native);
   try {
