@@ -140,8 +140,8 @@ def test_ohif_shows_the_right_middle_image_of_every_image_series(server, tmp_pat
         lossy = pydicom.dcmread(files[sop], stop_before_pixels=True).file_meta.TransferSyntaxUID[-3:] in (".50", ".51", ".81", ".91", "203")
         if lossy:  # decoders disagree about the level of some lossy streams, never about the picture
             far -= np.median(far)
-        far = np.abs(far)
-        if far.mean() > (3 if lossy else 0) or len(values) != len(seen["values"]):
+        far = np.abs(far)  # what is scaled is in single precision there
+        if far.mean() > (3 if lossy else 1e-3) or len(values) != len(seen["values"]):
             wrong.append((name, "other values", float(far.mean()), float(far.max())))
     assert not wrong, "\n".join(map(str, wrong))
     assert compared >= 8, run.stdout[-2000:]
