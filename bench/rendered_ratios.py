@@ -62,9 +62,7 @@ def main() -> None:
             print(f"rendered, cold: {ours * 1000:.2f} ms (median {statistics.median(cold) * 1000:.2f}) over HTTP, "
                   f"dcmj2pnm without its start {tool * 1000:.2f} ms: {ours / tool:.2f}  (aim: at most 1.5)", flush=True)
 
-            web = folder / "nginx"
-            web.mkdir()
-            with nginx(web) as (port, www):
+            with nginx(folder) as (port, www):
                 report(*compare("rendered, from memory / nginx", f"{url}?window=40%2C400%2Clinear", {"Accept": "image/jpeg"},
                                 www, port, options))
         finally:
