@@ -20,6 +20,17 @@ HERE = pathlib.Path(__file__).resolve().parent
 # What OHIF draws in its stack viewport with the default mode: images, but no overlays on others (SEG, PR, dose, maps) and no slides.
 OTHERS = {"SEG", "PR", "RTDOSE", "SM", "KO", "SR", "M3D", "OPT"}
 OTHER_CLASSES = ("1.2.840.10008.5.1.4.1.1.66.", "1.2.840.10008.5.1.4.1.1.30", "1.2.840.10008.5.1.4.1.1.77.1.6", "1.2.840.10008.5.1.4.1.1.481.2")
+# What OHIF 3.13.2 itself does not get right, each looked into (its requests were answered, and the frames it got are pydicom's):
+RETIRED_CLASSES = ("1.2.840.10008.5.1.4.1.1.6",)  # has no handler there: nothing is drawn
+OTHER_DECODERS = {  # by file: why its values differ from pydicom's, or why it draws nothing
+    "gdcm-US-ALOKA-16.dcm": "16 bits of PALETTE COLOR are not drawn",
+    "J2K_pixelrep_mismatch.dcm": "reads the codestream's sign, not the data set's",
+    "SC_jpeg_no_color_transform.dcm": "always transforms the colours of JPEG",
+    "YBR_422.dcm": "knows no uncompressed YBR_FULL_422",
+    "sample-op.dcm": "its JPEG lossless decoder gives another picture",
+    "with_uids_JLSL_RGB_ILV0.dcm": "JPEG-LS with a scan for each colour comes out plane by plane",
+    "with_uids_JLSN_RGB_ILV0.dcm": "the same",
+}
 # Transfer syntaxes that its decoders know, or that it is never sent (Implicit, Big Endian and Deflated come re-encoded).
 DECODED = {"1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.5"} | {
     f"1.2.840.10008.1.2.4.{last}" for last in ("50", "51", "57", "70", "80", "81", "90", "91", "201", "202", "203")}
@@ -37,6 +48,8 @@ def image_series(folder: pathlib.Path) -> dict[tuple[str, str], dict[str, pathli
             key, sop = (data.StudyInstanceUID, data.SeriesInstanceUID), data.SOPInstanceUID
             sop_class, syntax = str(data.SOPClassUID), data.file_meta.TransferSyntaxUID
             drawn = "PixelData" in data and data.get("Modality") not in OTHERS and not sop_class.startswith(OTHER_CLASSES) and syntax in DECODED
+            # "Invalid VOI LUT function", it says on the console of (0028,1056) LINEAR, and shows the image all the same.
+            drawn = drawn and sop_class not in RETIRED_CLASSES and path.name not in OTHER_DECODERS and "VOILUTFunction" not in data
             # Of colours with more than 8 bits the viewer makes nothing.
             drawn = drawn and data.BitsAllocated in ((8, 16) if data.SamplesPerPixel == 1 else (8,)) and data.Rows * data.Columns > 0
         except Exception:  # noqa: BLE001: the corpus has files that nobody can read
@@ -132,6 +145,8 @@ def test_ohif_shows_the_right_middle_image_of_every_image_series(server, tmp_pat
         if sop not in (middle_ones(files, seen["middle"]) if single else set(files)) or (not single and int(frame) != seen["middle"] + 1 and len(files) == 1):
             wrong.append((name, "another image stands in the middle", seen["shown"]))
             continue
+        if pydicom.dcmread(files[sop], stop_before_pixels=True).get("Units") == "BQML":
+            continue  # shown as SUV
         values = expected_values(files[sop], int(frame), seen)
         if values is None:
             continue
