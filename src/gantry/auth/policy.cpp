@@ -9,8 +9,10 @@ namespace {
 
 using std::chrono::system_clock;
 
-// 9999-12-31: beyond it a system_clock overflows, and no token is meant.
+// 9999-12-31: what is beyond is no time that anyone means.
 constexpr double kSecondsMost = 253402300799.0;
+/// The clock counts nanoseconds up to the year 2262; what ends later ends here.
+constexpr double kClockMost = 9.2e9;
 constexpr std::size_t kPrincipalBytesMost = 256;
 
 double seconds_of(system_clock::time_point time) {
@@ -155,7 +157,8 @@ Verdict identity_of(std::span<const TokenPolicy* const> policies, const Token& t
       if (holds(rule, token.claims, identity.tenant)) identity.permissions.add(rule.permission);
     }
   }
-  const auto expires = std::chrono::seconds(static_cast<std::int64_t>(token.claims.seconds("exp").value_or(0)));
+  const double end = std::min(token.claims.seconds("exp").value_or(0), kClockMost);
+  const auto expires = std::chrono::seconds(static_cast<std::int64_t>(end));
   identity.expires = system_clock::time_point(expires) + kClockSkew;
   return identity;
 }

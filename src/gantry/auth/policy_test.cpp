@@ -64,6 +64,17 @@ TEST(Rule, IsWrittenAsPathAndValue) {
   }
 }
 
+TEST(Policy, ATokenMayEndLaterThanAnyClockCounts) {
+  const std::vector<TokenPolicy> policies{policy_of("g", {})};
+  for (const char* end : {"9999999999", "253402300799", "253402300799.5"}) {
+    const auto verdict = ask(policies, R"({"aud":"g","sub":"a","tenant":"t","exp":)" + std::string(end) + "}");
+    ASSERT_TRUE(std::holds_alternative<Identity>(verdict) == (std::string_view(end) != "253402300799.5")) << end;
+    if (const auto* identity = std::get_if<Identity>(&verdict)) {
+      EXPECT_GT(identity->expires, std::chrono::system_clock::now() + std::chrono::hours(24 * 365 * 100)) << end;
+    }
+  }
+}
+
 TEST(Policy, GivesNothingThatNoRuleGives) {
   const std::vector<TokenPolicy> policies{policy_of("g", {*Rule::parse(Permission::kRead, "$.roles=viewer"),
                                                           *Rule::parse(Permission::kWrite, "scope:dicom.write")})};

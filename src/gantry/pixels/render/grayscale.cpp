@@ -24,7 +24,9 @@ constexpr Tag kLutData{0x0028, 0x3006};
 template <class T>
 void take(const Frame& frame, std::vector<std::int64_t>& values) {
   const auto& shape = frame.shape;
-  const unsigned low = shape.high_bit + 1U >= shape.bits_stored ? shape.high_bit + 1U - shape.bits_stored : 0;
+  // A High Bit that there is none of says nothing.
+  const unsigned top = shape.high_bit < shape.bits_allocated ? shape.high_bit + 1U : shape.bits_stored;
+  const unsigned low = top >= shape.bits_stored ? std::min(top - shape.bits_stored, 63U) : 0;
   const std::uint64_t mask = shape.bits_stored >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << shape.bits_stored) - 1;
   for (std::size_t i = 0; i < values.size(); ++i) {
     const std::uint64_t raw = static_cast<std::uint64_t>(sample_at<T>(frame.bytes.data(), i)) >> low & mask;

@@ -176,6 +176,8 @@ TEST(Render, OnlyBitsStoredCount) {
   row.shape.bits_stored = 12;
   row.shape.high_bit = 11;
   EXPECT_THAT(row.shown(), ElementsAre(0, 255, 128));
+  row.shape.high_bit = 65535;  // there is none such
+  EXPECT_THAT(row.shown(), ElementsAre(0, 255, 128));
 }
 
 TEST(Render, OneBitAndFloatsAndThirtyTwoBits) {
