@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "codec_settings.hpp"
+#include "require.hpp"
 #include "gantry/dicom/transfer_syntax.hpp"
 #include "gantry/pixels/local_codec.hpp"
 #include "gantry/pixels/sandbox/sandboxed_codec.hpp"
@@ -15,24 +17,12 @@ namespace {
 
 using namespace gantry;
 
-void require(bool holds) {
-  if (!holds) std::abort();
-}
-
-pixels::SandboxSettings settings() {
-  pixels::SandboxSettings made;
-  made.command = {GANTRY_CODEC_PROCESS};
-  made.processes = 1;
-  made.frame_time = std::chrono::seconds(5);
-  return made;
-}
-
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   constexpr std::size_t kHeader = 4;
   if (size < kHeader) return 0;
-  static pixels::SandboxedCodec codec(settings());
+  static pixels::SandboxedCodec codec(codec_settings());
   pixels::FrameShape shape;
   shape.rows = data[0];
   shape.columns = data[1];

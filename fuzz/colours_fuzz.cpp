@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "codec_settings.hpp"
+#include "require.hpp"
 #include "gantry/dicom/transfer_syntax.hpp"
 #include "gantry/pixels/pictures/pictures.hpp"
 #include "gantry/pixels/sandbox/sandboxed_codec.hpp"
@@ -16,23 +18,11 @@ namespace {
 
 using namespace gantry;
 
-void require(bool holds) {
-  if (!holds) std::abort();
-}
-
-pixels::SandboxSettings settings() {
-  pixels::SandboxSettings made;
-  made.command = {GANTRY_CODEC_PROCESS};
-  made.processes = 1;
-  made.frame_time = std::chrono::seconds(5);
-  return made;
-}
-
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
-  static pixels::SandboxedCodec codec(settings());
+  static pixels::SandboxedCodec codec(codec_settings());
   const std::string profile(reinterpret_cast<const char*>(data), size);
   for (const std::uint16_t samples : {1, 3}) {
     pixels::FrameShape shape;

@@ -9,30 +9,14 @@
 #include <string>
 #include <vector>
 
+#include "require.hpp"
+#include "gantry/base/memory_bytes.hpp"
 #include "gantry/dicom/instance_indexer.hpp"
 #include "gantry/pixels/presentation/render_presented.hpp"
 
 namespace {
 
 using namespace gantry;
-
-void require(bool holds) {
-  if (!holds) std::abort();
-}
-
-class Memory final : public RandomAccess {
- public:
-  explicit Memory(std::span<const std::byte> bytes) : bytes_(bytes.begin(), bytes.end()) {}
-  [[nodiscard]] std::uint64_t size() const noexcept override { return bytes_.size(); }
-  Result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> into) const override {
-    const std::size_t count = offset >= bytes_.size() ? 0 : std::min<std::size_t>(into.size(), bytes_.size() - offset);
-    std::copy_n(bytes_.data() + (count == 0 ? 0 : offset), count, into.data());
-    return count;
-  }
-
- private:
-  std::vector<std::byte> bytes_;
-};
 
 /// 12 bits in 16, with room for embedded overlays.
 pixels::Frame image_frame() {
@@ -60,7 +44,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   auto indexed = indexer.finish();
   if (!indexed) return 0;
   auto set = pixels::read_attributes(
-      {std::make_shared<Memory>(bytes), std::make_shared<dicom::Layout>(std::move(indexed->layout))});
+      {std::make_shared<MemoryBytes>(std::string(reinterpret_cast<const char*>(data), size)), std::make_shared<dicom::Layout>(std::move(indexed->layout))});
   if (!set) return 0;
   const auto state = pixels::parse_presentation_state(*set);
   if (!state) return 0;

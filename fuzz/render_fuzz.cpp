@@ -8,35 +8,15 @@
 #include <span>
 #include <string>
 
+#include "require.hpp"
+#include "gantry/base/memory_bytes.hpp"
 #include "gantry/dicom/instance_indexer.hpp"
 #include "gantry/pixels/image_attributes.hpp"
 #include "gantry/pixels/local_codec.hpp"
 #include "gantry/pixels/pictures/pictures.hpp"
 #include "gantry/pixels/render/render.hpp"
 
-namespace {
-
 using namespace gantry;
-
-void require(bool holds) {
-  if (!holds) std::abort();
-}
-
-class Memory final : public RandomAccess {
- public:
-  explicit Memory(std::span<const std::byte> bytes) : bytes_(bytes.begin(), bytes.end()) {}
-  [[nodiscard]] std::uint64_t size() const noexcept override { return bytes_.size(); }
-  Result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> into) const override {
-    const std::size_t count = offset >= bytes_.size() ? 0 : std::min<std::size_t>(into.size(), bytes_.size() - offset);
-    std::copy_n(bytes_.data() + (count == 0 ? 0 : offset), count, into.data());
-    return count;
-  }
-
- private:
-  std::vector<std::byte> bytes_;
-};
-
-}  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto bytes = std::as_bytes(std::span(data, size));
@@ -44,7 +24,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!indexer.feed(bytes)) return 0;
   auto indexed = indexer.finish();
   if (!indexed) return 0;
-  const pixels::StoredObject object{std::make_shared<Memory>(bytes),
+  const pixels::StoredObject object{std::make_shared<MemoryBytes>(std::string(reinterpret_cast<const char*>(data), size)),
                                     std::make_shared<dicom::Layout>(std::move(indexed->layout))};
   const auto image = pixels::read_image_attributes(object);
   if (!image || !pixels::is_native(image->shape.transfer_syntax)) return 0;

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "gantry/base/json_text.hpp"
+#include "gantry/base/memory_bytes.hpp"
 #include "gantry/dicom/instance_indexer.hpp"
 #include "gantry/dicom/transfer_syntax.hpp"
 #include "gantry/pixels/image_attributes.hpp"
@@ -33,20 +34,6 @@ using pixels::Frame;
 
 constexpr std::uint32_t kFramesMost = 3;  // of each file: they are all alike
 constexpr std::string_view kLossless[] = {pixels::kRle, pixels::kJpegLs, pixels::kJpeg2000Lossless, pixels::kHtj2kRpcl};
-
-class Memory final : public RandomAccess {
- public:
-  explicit Memory(std::string bytes) : bytes_(std::move(bytes)) {}
-  [[nodiscard]] std::uint64_t size() const noexcept override { return bytes_.size(); }
-  Result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> into) const override {
-    const std::size_t count = offset >= bytes_.size() ? 0 : std::min<std::size_t>(into.size(), bytes_.size() - offset);
-    std::copy_n(reinterpret_cast<const std::byte*>(bytes_.data()) + (count == 0 ? 0 : offset), count, into.data());
-    return count;
-  }
-
- private:
-  std::string bytes_;
-};
 
 std::string quoted(std::string_view text) {
   std::string json;
@@ -118,7 +105,7 @@ std::string dump(pixels::FrameCodec& codec, const std::string& path, const std::
   std::string bytes{std::istreambuf_iterator<char>(in), {}};
   auto indexed = index(bytes);
   if (!indexed) return failed(indexed.error());
-  const pixels::StoredObject object{std::make_shared<Memory>(std::move(bytes)),
+  const pixels::StoredObject object{std::make_shared<MemoryBytes>(std::move(bytes)),
                                     std::make_shared<dicom::Layout>(std::move(indexed->layout))};
   const auto image = pixels::read_image_attributes(object);
   if (!image) return failed(image.error());

@@ -418,4 +418,17 @@ std::vector<Utf8Text> CharacterSet::to_utf8(std::string_view raw, Kind kind) con
   return values;
 }
 
+bool obeys_character_set(Vr vr) noexcept {
+  switch (vr) {
+    case Vr::kLO:
+    case Vr::kLT:
+    case Vr::kPN:
+    case Vr::kSH:
+    case Vr::kST:
+    case Vr::kUC:
+    case Vr::kUT: return true;
+    default: return false;
+  }
+}
+
 }  // namespace gantry::dicom

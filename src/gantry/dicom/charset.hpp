@@ -5,6 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include "gantry/dicom/vr.hpp"
+
 namespace gantry::dicom {
 
 /// Text in UTF-8. `damaged` is true when bytes could not be converted: they are kept visible as U+FFFD followed by
@@ -43,5 +45,8 @@ class CharacterSet {
   struct Plan;
   std::shared_ptr<const Plan> plan_;
 };
+
+/// Is its text that of Specific Character Set (PS3.5 §6.1.2.3), rather than of the default repertoire?
+[[nodiscard]] bool obeys_character_set(Vr vr) noexcept;
 
 }  // namespace gantry::dicom

@@ -1,3 +1,4 @@
+#include "gantry/dicom/charset.hpp"
 #include "gantry/dicom/data_set_collector.hpp"
 
 #include <algorithm>
@@ -56,19 +57,6 @@ std::string_view trim_end(std::string_view text) noexcept {
 }
 
 bool is_single_text(Vr vr) noexcept { return vr == Vr::kST || vr == Vr::kLT || vr == Vr::kUT || vr == Vr::kUR; }
-
-bool obeys_character_set(Vr vr) noexcept {
-  switch (vr) {
-    case Vr::kLO:
-    case Vr::kLT:
-    case Vr::kPN:
-    case Vr::kSH:
-    case Vr::kST:
-    case Vr::kUC:
-    case Vr::kUT: return true;
-    default: return false;
-  }
-}
 
 std::string tag_text(Tag tag) { return "(" + to_hex8(tag).insert(4, 1, ',') + ")"; }
 

@@ -10,17 +10,7 @@ using dicom::CharacterSet;
 using dicom::Vr;
 
 bool needs_conversion(Vr vr, std::string_view charset) noexcept {
-  switch (vr) {
-    case Vr::kLO:
-    case Vr::kLT:
-    case Vr::kPN:
-    case Vr::kSH:
-    case Vr::kST:
-    case Vr::kUC:
-    case Vr::kUT: break;
-    default: return false;
-  }
-  return !charset.empty() && charset != "ISO_IR 192" && charset != "ISO_IR 6";
+  return dicom::obeys_character_set(vr) && !charset.empty() && charset != "ISO_IR 192" && charset != "ISO_IR 6";
 }
 
 Result<std::string> bulk_text(const RandomAccess& bytes, const dicom::ByteRange& range, Vr vr,

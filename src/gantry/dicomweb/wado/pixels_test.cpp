@@ -11,6 +11,7 @@
 #include <gmock/gmock.h>
 
 #include "gantry/archive/pixel_service.hpp"
+#include "gantry/base/memory_bytes.hpp"
 #include "gantry/dicom/instance_indexer.hpp"
 #include "gantry/dicom/transfer_syntax.hpp"
 #include "gantry/dicomweb/read_test_support.hpp"
@@ -35,20 +36,6 @@ std::string file(const std::string& name) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-class Memory final : public RandomAccess {
- public:
-  explicit Memory(std::string bytes) : bytes_(std::move(bytes)) {}
-  [[nodiscard]] std::uint64_t size() const noexcept override { return bytes_.size(); }
-  Result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> into) const override {
-    const std::size_t count = offset >= bytes_.size() ? 0 : std::min<std::size_t>(into.size(), bytes_.size() - offset);
-    std::copy_n(reinterpret_cast<const std::byte*>(bytes_.data()) + (count == 0 ? 0 : offset), count, into.data());
-    return count;
-  }
-
- private:
-  std::string bytes_;
-};
-
 /// What a reader makes of a Part 10 file.
 struct Read {
   dicom::IndexedInstance indexed;
@@ -65,7 +52,7 @@ Read read_object(const std::string& bytes) {
   EXPECT_TRUE(indexed) << indexed.error().detail();
   if (!indexed) return read;
   read.indexed = *std::move(indexed);
-  const pixels::StoredObject object{std::make_shared<Memory>(bytes), std::make_shared<dicom::Layout>(read.indexed.layout)};
+  const pixels::StoredObject object{std::make_shared<MemoryBytes>(bytes), std::make_shared<dicom::Layout>(read.indexed.layout)};
   auto image = pixels::read_image_attributes(object);
   if (!image) return read;
   read.image = *std::move(image);

@@ -241,6 +241,20 @@ Task<Result<archive::InstancePtr>> representative(Services& services, const Requ
   co_return co_await run_on(services.disk_pool, context.tenant.view(), std::move(work));
 }
 
+struct Asked {
+  InstancePath path;
+  RenderRequest wanted;
+};
+
+/// kInvalid: what is wrong with the request.
+Result<Asked> asked_of(const Services& services, const Request& request) {
+  GANTRY_LET(auto path, instance_path(request));
+  GANTRY_LET(const auto query, http::parse_query(request.query));
+  GANTRY_LET(auto wanted, parse_render_request(query));
+  wanted.font = services.font;
+  return Asked{std::move(path), std::move(wanted)};
+}
+
 std::optional<Response> check_codecs(const Services& services) {
   if (services.pixels != nullptr) return std::nullopt;
   return http::problem(406, "this server renders no images; frames and bulkdata give the pixels as they were stored");
@@ -250,31 +264,24 @@ std::optional<Response> check_codecs(const Services& services) {
 
 Task<Response> retrieve_rendered(Services& services, Request& request) {
   if (auto refusal = check_codecs(services)) co_return *std::move(refusal);
-  const auto path = instance_path(request);
-  if (!path) co_return http::problem(path.error());
-  const auto query = http::parse_query(request.query);
-  if (!query) co_return http::problem(query.error());
-  auto wanted = parse_render_request(*query);
-  if (!wanted) co_return http::problem(wanted.error());
-  wanted->font = services.font;
-  if (path->sop) co_return co_await render_instance(services, request, *path, *std::move(wanted));
-  co_return co_await render_many(services, request, *path, *std::move(wanted));
+  auto asked = asked_of(services, request);
+  if (!asked) co_return http::problem(asked.error());
+  if (asked->path.sop) co_return co_await render_instance(services, request, asked->path, std::move(asked->wanted));
+  co_return co_await render_many(services, request, asked->path, std::move(asked->wanted));
 }
 
 Task<Response> retrieve_thumbnail(Services& services, Request& request) {
   if (auto refusal = check_codecs(services)) co_return *std::move(refusal);
-  const auto path = instance_path(request);
-  if (!path) co_return http::problem(path.error());
-  const auto query = http::parse_query(request.query);
-  if (!query) co_return http::problem(query.error());
-  auto wanted = parse_render_request(*query);
-  if (!wanted) co_return http::problem(wanted.error());
-  wanted->font = services.font;
+  auto asked = asked_of(services, request);
+  if (!asked) co_return http::problem(asked.error());
+  const InstancePath* const path = &asked->path;
+  RenderRequest* const wanted = &asked->wanted;
   if (!wanted->options.viewport) {
     wanted->options.viewport.emplace();
     wanted->options.viewport->width = wanted->options.viewport->height = kThumbnailSide;
   }
   const auto offers = picture_offers(true, false);
+  const auto query = http::parse_query(request.query);
   const auto ranges = accepted_ranges(request.headers, *query);
   const Offer* offer = choose(ranges, offers);
   if (offer == nullptr) co_return not_acceptable(offers);
@@ -289,9 +296,9 @@ Task<Response> retrieve_thumbnail(Services& services, Request& request) {
     if (pixels::is_any_presentation_state(instance->sop_class)) {
       if (!request.parameter("frames").empty()) co_return http::problem(404, "the instance has no frames by number");
       if (const auto allowed = check_beside_state(*wanted); !allowed) co_return http::problem(allowed.error());
-      auto with = co_await with_state(services, request.context, instance, *std::move(wanted));
+      auto with = co_await with_state(services, request.context, instance, std::move(*wanted));
       if (!with) co_return not_rendered(with.error());
-      wanted = *std::move(with);
+      *wanted = *std::move(with);
       auto images = co_await images_of(services, request.context, path->study, wanted->state);
       if (!images) co_return http::problem(images.error());
       const InstancePath first{path->study, images->found.front().series, images->found.front().sop};
