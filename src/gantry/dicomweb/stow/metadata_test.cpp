@@ -125,6 +125,11 @@ TEST(StowMetadata, BulkDataAreTakenWhereTheirLocationSays) {
   const BulkParts parts{{"http://here/a", {{"application/octet-stream", "", {2, 3}}}}};
   const std::string object = std::string("{") + kIdentity + R"(,"00091001":{"vr":"OB","BulkDataURI":"http://here/a"}})";
   EXPECT_THAT(json_of(parsed(object), parts, Text("..xyz..")), HasSubstr(R"("InlineBinary":"eHl6AA==")"));
+  const std::string latin =
+      std::string("{") + kIdentity +
+      R"(,"00080005":{"vr":"CS","Value":["ISO_IR 100"]},"00091001":{"vr":"OB","BulkDataURI":"http://here/a"}})";
+  EXPECT_THAT(json_of(parsed(latin), parts, Text("..\xFC\xDF\xE4..")), HasSubstr(R"("InlineBinary":"/N/kAA==")"))
+      << "what is no text has no character set";
   const std::string lost = std::string("{") + kIdentity + R"(,"00091001":{"vr":"OB","BulkDataURI":"elsewhere"}})";
   EXPECT_THAT(json_of(parsed(lost), parts, Text("..xyz..")), HasSubstr("00091001 names a BulkDataURI"));
 }
